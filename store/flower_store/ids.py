@@ -1,0 +1,26 @@
+"""Task ids. Celery's ids are arbitrary strings, nearly always UUIDs; both must work, and a UUID costs 16 bytes."""
+
+import hashlib
+import re
+from uuid import UUID
+
+_CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def task_key(task_id: str) -> UUID:
+    """The 16 bytes under which a task is stored.
+
+    A canonical UUID (lower case, with hyphens) is its own key. Any other string is hashed into a version 8 UUID
+    (RFC 9562 §5.8), and its text is stored beside the key.
+    """
+    if _CANONICAL.fullmatch(task_id):
+        return UUID(task_id)
+    digest = bytearray(hashlib.blake2b(task_id.encode(), digest_size=16).digest())
+    digest[6] = digest[6] & 0x0F | 0x80
+    digest[8] = digest[8] & 0x3F | 0x80
+    return UUID(bytes=bytes(digest))
+
+
+def odd_text(task_id: str) -> str | None:
+    """The text that must be stored beside the key: None where the key says it already."""
+    return None if _CANONICAL.fullmatch(task_id) else task_id

@@ -1,0 +1,399 @@
+"""The tables: the one place where a column is named.
+
+Small integer ids stand for names, so that rows and indexes stay narrow. Times are `timestamptz`. A test holds that
+the migrations give exactly this.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Computed,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    REAL,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
+
+from flower_store import states
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _time(name: str, *, null: bool = True) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=null)
+
+
+def _now(name: str) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
+def _cluster() -> Column[int]:
+    return Column("cluster_id", SmallInteger, ForeignKey("cluster.id"), nullable=False)
+
+
+def _serial(kind: type[Integer] = Integer) -> Column[int]:
+    return Column("id", kind, Identity(always=True), primary_key=True)
+
+
+def _key(name: str) -> list[Column[object]]:
+    """The key of a register (`registers.py`)."""
+    return [_time(f"{name}_at"), Column(f"{name}_clock", BigInteger), Column(f"{name}_digest", BigInteger)]
+
+
+def _worker(name: str) -> Column[int]:
+    return Column(f"{name}_worker_id", Integer)
+
+
+cluster = Table(
+    "cluster",
+    metadata,
+    Column("id", SmallInteger, Identity(always=True), primary_key=True),
+    Column(
+        "slug", Text, nullable=False, unique=True, comment="its name in addresses: letters, digits, hyphens"
+    ),
+    Column("transport", Text, nullable=False, server_default="", comment="kombu's transport: redis, amqp, …"),
+    Column("broker", Text, nullable=False, server_default="", comment="broker URL without its password"),
+    _now("created_at"),
+)
+
+task_name = Table(
+    "task_name",
+    metadata,
+    _serial(),
+    _cluster(),
+    Column("name", Text, nullable=False),
+    UniqueConstraint("cluster_id", "name"),
+)
+
+queue = Table(
+    "queue",
+    metadata,
+    _serial(),
+    _cluster(),
+    Column("name", Text, nullable=False),
+    UniqueConstraint("cluster_id", "name"),
+)
+
+worker = Table(
+    "worker",
+    metadata,
+    _serial(),
+    _cluster(),
+    Column("hostname", Text, nullable=False, comment="node name: celery@host"),
+    Column("pid", Integer),
+    _time("heartbeat_at"),
+    Column("heartbeat_clock", BigInteger),
+    _time("offline_at"),
+    _time("alive_until"),
+    _time("seen_at"),
+    Column("freq", REAL, comment="seconds between heartbeats"),
+    Column("active", Integer),
+    Column("processed", BigInteger, comment="tasks started since this process began"),
+    Column("loadavg", ARRAY(REAL)),
+    Column("sw_ident", Text),
+    Column("sw_ver", Text),
+    Column("sw_sys", Text),
+    Column("utcoffset", REAL, comment="hours west of UTC; information only, never applied"),
+    UniqueConstraint("cluster_id", "hostname"),
+    comment="a worker and its last sign of life; alive_until is in the database's clock, the rest in the worker's",
+)
+
+worker_reply = Table(
+    "worker_reply",
+    metadata,
+    Column("worker_id", Integer, ForeignKey("worker.id"), nullable=False),
+    Column(
+        "method", Text, nullable=False, comment="inspect method: stats, active_queues, registered, conf, …"
+    ),
+    Column("reply", JSONB, nullable=False),
+    _time("replied_at", null=False),
+    PrimaryKeyConstraint("worker_id", "method"),
+    comment="the last answer of each worker to each inspect method",
+)
+
+worker_event = Table(
+    "worker_event",
+    metadata,
+    _serial(BigInteger),
+    Column("worker_id", Integer, ForeignKey("worker.id"), nullable=False),
+    Column("type", Text, nullable=False, comment="worker-online, worker-offline, or worker-lost (ours)"),
+    _time("at", null=False),
+    Column("pid", Integer, nullable=False),
+    UniqueConstraint("worker_id", "at", "type"),
+    comment="workers coming and going; heartbeats only move the worker's row",
+)
+
+task = Table(
+    "task",
+    metadata,
+    _cluster(),
+    Column("key", UUID, nullable=False),
+    Column("id_text", Text, comment="the task id where it is not a canonical UUID"),
+    _time("seen_at", null=False),
+    _time("last_at", null=False),
+    Column("last_clock", BigInteger, nullable=False),
+    Column("name_id", Integer),
+    Column("args", Text),
+    Column("kwargs", Text),
+    Column("eta", Text),
+    Column("expires", Text),
+    _time("due_at"),
+    Column("root_key", UUID),
+    Column("root_text", Text),
+    Column("parent_key", UUID),
+    Column("parent_text", Text),
+    *_key("sent"),
+    Column("sent_retries", Integer),
+    Column("queue_id", Integer),
+    Column("exchange", Text),
+    Column("routing_key", Text),
+    Column("client", Text),
+    *_key("received"),
+    Column("received_retries", Integer),
+    _worker("received"),
+    *_key("started"),
+    _worker("started"),
+    Column("started_pid", Integer),
+    *_key("yielded"),
+    _worker("yielded"),
+    Column("yielded_pid", Integer),
+    Column("yielded_type", Text),
+    Column("yielded_exception", Text),
+    Column("yielded_traceback", Text),
+    *_key("succeeded"),
+    _worker("succeeded"),
+    Column("result", Text),
+    Column("runtime", Double),
+    *_key("failed"),
+    _worker("failed"),
+    Column("exception", Text),
+    Column("traceback", Text),
+    *_key("revoked"),
+    _worker("revoked"),
+    Column("terminated", Boolean),
+    Column("expired", Boolean),
+    Column("signum", Text),
+    *_key("rejected"),
+    _worker("rejected"),
+    *_key("custom"),
+    _worker("custom"),
+    Column("custom_type", Text),
+    Column("custom_fields", JSONB),
+    Column("state", Text, Computed(states.STATE_SQL, persisted=True), nullable=False),
+    Column("worker_id", Integer, Computed(states.WORKER_SQL, persisted=True)),
+    PrimaryKeyConstraint("cluster_id", "key"),
+    comment="the current state of each task: its events folded by the merge rule",
+)
+
+Index("ix_task_seen", task.c.cluster_id, task.c.seen_at, task.c.key)
+Index("ix_task_state", task.c.cluster_id, task.c.state, task.c.seen_at, task.c.key)
+Index("ix_task_name", task.c.cluster_id, task.c.name_id, task.c.seen_at, task.c.key)
+Index("ix_task_worker", task.c.cluster_id, task.c.worker_id, task.c.seen_at, task.c.key)
+Index("ix_task_parent", task.c.cluster_id, task.c.parent_key, postgresql_where=task.c.parent_key.is_not(None))
+
+task_event = Table(
+    "task_event",
+    metadata,
+    Column("cluster_id", SmallInteger, nullable=False),
+    Column("key", UUID, nullable=False),
+    _time("at", null=False),
+    Column("digest", BigInteger, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("worker_id", Integer, comment="null for task-sent: its sender is a client"),
+    Column("pid", Integer, nullable=False),
+    Column("clock", BigInteger, nullable=False),
+    _time("received_at", null=False),
+    Column("fields", JSONB, comment="everything else that the event carries"),
+    PrimaryKeyConstraint("cluster_id", "key", "at", "digest"),
+    postgresql_partition_by="RANGE (at)",
+    comment="every task event as it came, append-only, a partition a day",
+)
+
+rollup_1m = Table(
+    "rollup_1m",
+    metadata,
+    Column("cluster_id", SmallInteger, nullable=False),
+    _time("bucket", null=False),
+    Column("name_id", Integer, nullable=False, comment="0: no event has told the name yet"),
+    Column("worker_id", Integer, nullable=False, comment="0: sent by a client"),
+    Column("type", Text, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("runtime_count", BigInteger, nullable=False),
+    Column("runtime_sum", Double, nullable=False, comment="seconds"),
+    PrimaryKeyConstraint("cluster_id", "bucket", "name_id", "worker_id", "type"),
+    comment="events by minute of their own time; counted in the transaction that stores them, each once",
+)
+
+rollup_1h = Table(
+    "rollup_1h",
+    metadata,
+    *(column._copy() for column in rollup_1m.columns),
+    PrimaryKeyConstraint("cluster_id", "bucket", "name_id", "worker_id", "type"),
+    comment="rollup_1m by hour",
+)
+
+queue_sample = Table(
+    "queue_sample",
+    metadata,
+    Column("queue_id", Integer, ForeignKey("queue.id"), nullable=False),
+    _time("at", null=False),
+    Column("messages", BigInteger),
+    Column("ready", BigInteger),
+    Column("unacked", BigInteger),
+    Column("consumers", Integer),
+    Column("oldest_at", DateTime(timezone=True)),
+    PrimaryKeyConstraint("queue_id", "at"),
+    comment="queue depth over time; null where the broker cannot tell",
+)
+
+error_group = Table(
+    "error_group",
+    metadata,
+    _serial(),
+    _cluster(),
+    Column("fingerprint", UUID, nullable=False, comment="of exception type, normalised message, top frame"),
+    Column("exception", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("frame", Text, nullable=False),
+    Column("status", Text, nullable=False, server_default="open", comment="open, resolved, ignored"),
+    _time("first_at", null=False),
+    _time("last_at", null=False),
+    Column("count", BigInteger, nullable=False),
+    UniqueConstraint("cluster_id", "fingerprint"),
+)
+
+command = Table(
+    "command",
+    metadata,
+    _serial(BigInteger),
+    Column(
+        "cluster_id", SmallInteger, ForeignKey("cluster.id"), comment="null: concerns no cluster, a login say"
+    ),
+    Column("kind", Text, nullable=False),
+    Column("target", JSONB, nullable=False),
+    Column("arguments", JSONB, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("origin", Text, nullable=False, comment="address, and session or token"),
+    Column("reason", Text, nullable=False, server_default=""),
+    _now("asked_at"),
+    _time("expires_at", null=False),
+    _time("claimed_at"),
+    _time("ended_at"),
+    Column("reply", JSONB),
+    comment="what someone asked for; the outbox of control and the audit log in one",
+)
+
+command_item = Table(
+    "command_item",
+    metadata,
+    Column("command_id", BigInteger, ForeignKey("command.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("target", Text, nullable=False),
+    _time("ended_at"),
+    Column("reply", JSONB),
+    PrimaryKeyConstraint("command_id", "position"),
+    comment="one row a task of a bulk command",
+)
+
+gap = Table(
+    "gap",
+    metadata,
+    _serial(),
+    _cluster(),
+    _time("started_at", null=False),
+    _time("ended_at", null=False),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text, nullable=False, server_default=""),
+    comment="intervals in which events were or may have been lost",
+)
+
+set_aside = Table(
+    "set_aside",
+    metadata,
+    _serial(BigInteger),
+    _cluster(),
+    _time("received_at", null=False),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("routing_key", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False, comment="at most 64 KiB of it"),
+    comment="messages that could not be taken as they were",
+)
+
+collector = Table(
+    "collector",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    _cluster(),
+    Column("hostname", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("version", Text, nullable=False),
+    Column(
+        "promise", Text, nullable=False, comment="what this broker and set-up lets it promise, in a sentence"
+    ),
+    _now("started_at"),
+    _now("beat_at"),
+    _time("stopped_at"),
+    Column("stored", BigInteger, nullable=False, server_default="0"),
+    Column("set_aside", BigInteger, nullable=False, server_default="0"),
+    Column("lag", REAL, comment="seconds from the newest stored event's time to its commit"),
+    comment="collector processes and their last sign of life",
+)
+
+api_token = Table(
+    "api_token",
+    metadata,
+    _serial(),
+    Column("name", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False, unique=True),
+    Column("role", Text, nullable=False),
+    Column("clusters", ARRAY(SmallInteger), comment="null: all"),
+    Column("created_by", Text, nullable=False),
+    _now("created_at"),
+    _time("expires_at"),
+    _time("revoked_at"),
+    _time("used_at"),
+)
+
+saved_view = Table(
+    "saved_view",
+    metadata,
+    _serial(),
+    Column("owner", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("query", Text, nullable=False, comment="the query string of the page"),
+    Column("shared", Boolean, nullable=False, server_default=text("false")),
+    _now("created_at"),
+    UniqueConstraint("owner", "name"),
+)
+
+setting = Table(
+    "setting",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", JSONB, nullable=False),
+    _now("changed_at"),
+    comment="what all replicas must agree on and nobody configures, a session secret say",
+)

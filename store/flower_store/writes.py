@@ -1,0 +1,286 @@
+"""What the collector writes. One `Writer` owns one connection and belongs to one thread.
+
+The contract: when `write` returns, the batch is committed. When it raises Unavailable, the batch may or may not be
+committed and must be written again (nothing is counted twice: the log knows each event). When it raises Rejected,
+nothing of the batch is stored, and writing the same batch again cannot help.
+"""
+
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import LiteralString
+from uuid import UUID
+
+import psycopg
+
+from flower_store import (
+    database,
+    dimensions,
+    errors,
+    fold,
+    merge,
+    notices,
+    partitions,
+    registers,
+    rows,
+    schema,
+    workers,
+)
+from flower_store.events import SetAside, TaskEvent, WorkerEvent
+from flower_store.settings import StoreSettings
+
+SET_ASIDE_BODY = 65_536
+"""Bytes of a set-aside message that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What one batch did: events that were new, tasks touched."""
+
+    stored: int
+    tasks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A collector process, as its row tells of it."""
+
+    id: UUID
+    hostname: str
+    pid: int
+    version: str
+    promise: str
+
+
+class Writer:
+    """Writes one cluster's events. Not thread-safe; connects at the first need and again after an outage."""
+
+    def __init__(
+        self, settings: StoreSettings, *, cluster: str, transport: str = "", broker: str = ""
+    ) -> None:
+        self._settings = settings
+        self._cluster = (cluster, transport, broker)
+        self._connection: psycopg.Connection | None = None
+        self._cluster_id = 0
+        self._names = dimensions.Dimension("task_name", "name", 0)
+        self._queues = dimensions.Dimension("queue", "name", 0)
+        self._workers = dimensions.Dimension("worker", "hostname", 0)
+
+    @property
+    def cluster_id(self) -> int:
+        """The cluster's id; 0 before the first connection."""
+        return self._cluster_id
+
+    def connect(self) -> None:
+        """Connect unless connected; registers the cluster. Raises Unavailable, WrongSchema."""
+        self._connected()
+
+    def close(self) -> None:
+        """Close the connection. May be called twice; the next write connects again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def write(
+        self,
+        events: Sequence[TaskEvent],
+        worker_events: Sequence[WorkerEvent] = (),
+        aside: Sequence[SetAside] = (),
+    ) -> Written:
+        """Store a batch in one transaction."""
+        with self._translated() as connection:
+            unique = list({(event.task_id, event.at, event.digest): event for event in events}.values())
+            folded = fold.fold(unique)
+            found = self._ids(connection, unique, folded.values(), worker_events)
+            with connection.transaction(), connection.cursor() as cursor:
+                stored = self._write_tasks(cursor, unique, folded, found) if unique else 0
+                workers.write(connection, worker_events, found.workers)
+                self._write_aside(cursor, aside)
+                notices.send(cursor, self._cluster_id)
+            return Written(stored=stored, tasks=len(folded))
+
+    def write_replies(self, replies: Mapping[str, Mapping[str, object]], *, silence: timedelta) -> None:
+        """Store inspect replies by host name and method."""
+        with self._translated() as connection:
+            found = self._workers.ids(connection, replies)
+            by_id = {found[hostname]: reply for hostname, reply in replies.items()}
+            workers.write_replies(connection, by_id, silence=silence)
+            with connection.cursor() as cursor:
+                notices.send(cursor, self._cluster_id)
+
+    def mark_lost_workers(self) -> int:
+        """Log workers that fell silent; returns how many are new."""
+        with self._translated() as connection:
+            return workers.mark_lost(connection, self._cluster_id)
+
+    def ensure_partitions(self, now: datetime) -> list[str]:
+        """Make the event log's partitions around `now`."""
+        with self._translated() as connection:
+            return partitions.ensure(connection, now)
+
+    def record_gap(self, started_at: datetime, ended_at: datetime, *, reason: str, detail: str = "") -> None:
+        """Record an interval in which events were or may have been lost."""
+        with self._translated() as connection:
+            connection.execute(_GAP, (self._cluster_id, started_at, ended_at, reason, detail))
+
+    def last_beat(self) -> datetime | None:
+        """When a collector of this cluster last said that it lived; None if never."""
+        with self._translated() as connection:
+            row = connection.execute(_LAST_BEAT, (self._cluster_id,)).fetchone()
+            return row[0] if row else None
+
+    def beat(self, instance: Instance, *, stored: int, aside: int, lag: timedelta | None) -> None:
+        """Say that this collector lives, and what it has done so far."""
+        seconds = None if lag is None else lag.total_seconds()
+        with self._translated() as connection:
+            connection.execute(
+                _BEAT,
+                (
+                    instance.id, self._cluster_id, instance.hostname, instance.pid, instance.version,
+                    instance.promise, stored, aside, seconds,
+                ),
+            )  # fmt: skip
+
+    def stopped(self, instance: Instance) -> None:
+        """Say that this collector stopped in order."""
+        with self._translated() as connection:
+            connection.execute(
+                "UPDATE collector SET stopped_at = now(), beat_at = now() WHERE id = %s", (instance.id,)
+            )
+
+    def try_lead(self) -> bool:
+        """Become, or stay, the cluster's leader. The database frees the place when this connection ends."""
+        with self._translated() as connection:
+            row = connection.execute(_LEAD, (self._cluster_id, self._cluster_id)).fetchone()
+            return bool(row and row[0])
+
+    def _write_tasks(
+        self,
+        cursor: psycopg.Cursor,
+        events: Sequence[TaskEvent],
+        folded: Mapping[str, fold.Folded],
+        found: rows.Ids,
+    ) -> int:
+        parameters = {"cluster": self._cluster_id}
+        for statement in merge.TEMPORARY:
+            cursor.execute(statement)
+        _copy(cursor, merge.COPY_TASKS, (rows.task_row(key, task, found) for key, task in folded.items()))
+        _copy(cursor, merge.COPY_EVENTS, (rows.event_row(event, found) for event in events))
+        cursor.execute(merge.MERGE_TASKS, parameters)
+        cursor.execute(merge.APPEND_EVENTS, parameters)
+        stored = cursor.rowcount
+        for statement in merge.COUNT:
+            cursor.execute(statement, parameters)
+        return stored
+
+    def _write_aside(self, cursor: psycopg.Cursor, aside: Sequence[SetAside]) -> None:
+        if aside:
+            cursor.executemany(_ASIDE, [_aside_row(self._cluster_id, one) for one in aside])
+
+    def _ids(
+        self,
+        connection: psycopg.Connection,
+        events: Iterable[TaskEvent],
+        folded: Iterable[fold.Folded],
+        worker_events: Iterable[WorkerEvent],
+    ) -> rows.Ids:
+        hosts = {event.hostname for event in events if event.type != "task-sent"}
+        hosts.update(event.hostname for event in worker_events)
+        names: set[str] = set()
+        queues: set[str] = set()
+        for task in folded:
+            described = task.described
+            sent = task.winner(_SENT)
+            if described is not None:
+                names.add(fold.text(described.fields, "name") or "")
+            if sent is not None:
+                queues.add(fold.text(sent.fields, "queue") or "")
+        return rows.Ids(
+            names=self._names.ids(connection, names),
+            queues=self._queues.ids(connection, queues),
+            workers=self._workers.ids(connection, hosts),
+        )
+
+    def _connected(self) -> psycopg.Connection:
+        if self._connection is None or self._connection.closed:
+            connection = database.connect_driver(self._settings)
+            try:
+                self._register(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+    def _register(self, connection: psycopg.Connection) -> None:
+        with errors.translated():
+            schema.check(connection)
+            connection.execute(_CLUSTER, self._cluster)
+            row = connection.execute("SELECT id FROM cluster WHERE slug = %s", (self._cluster[0],)).fetchone()
+        cluster_id = row[0] if row else 0
+        if cluster_id != self._cluster_id:
+            # Another cluster id is another database: what was remembered of the old one is wrong in it.
+            self._cluster_id = cluster_id
+            self._names = dimensions.Dimension("task_name", "name", cluster_id)
+            self._queues = dimensions.Dimension("queue", "name", cluster_id)
+            self._workers = dimensions.Dimension("worker", "hostname", cluster_id)
+
+    @contextmanager
+    def _translated(self) -> Generator[psycopg.Connection]:
+        """The connection, with errors of the store; a broken one is dropped."""
+        connection = self._connected()
+        try:
+            with errors.translated():
+                yield connection
+        except errors.Unavailable:
+            self.close()
+            raise
+
+
+def _copy(cursor: psycopg.Cursor, statement: LiteralString, lines: Iterable[rows.Row]) -> None:
+    with cursor.copy(statement) as copy:
+        for line in lines:
+            copy.write_row(line)
+
+
+def _aside_row(cluster_id: int, one: SetAside) -> tuple[object, ...]:
+    text = (one.reason, one.detail, one.routing_key, one.content_type)
+    return (
+        cluster_id,
+        one.received_at,
+        *(part.replace("\0", "␀")[:1000] for part in text),
+        one.body[:SET_ASIDE_BODY],
+    )
+
+
+_SENT = registers.SENT
+
+_CLUSTER = """
+INSERT INTO cluster AS c (slug, transport, broker) VALUES (%s, %s, %s)
+ON CONFLICT (slug) DO UPDATE SET transport = excluded.transport, broker = excluded.broker
+WHERE (c.transport, c.broker) IS DISTINCT FROM (excluded.transport, excluded.broker)
+"""
+
+_ASIDE = """
+INSERT INTO set_aside (cluster_id, received_at, reason, detail, routing_key, content_type, body)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
+"""
+
+_GAP = "INSERT INTO gap (cluster_id, started_at, ended_at, reason, detail) VALUES (%s, %s, %s, %s, %s)"
+
+_LAST_BEAT = "SELECT max(beat_at) FROM collector WHERE cluster_id = %s"
+
+_BEAT = """
+INSERT INTO collector (id, cluster_id, hostname, pid, version, promise, stored, set_aside, lag)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (id) DO UPDATE SET beat_at = now(), promise = excluded.promise, stored = excluded.stored,
+  set_aside = excluded.set_aside, lag = excluded.lag
+"""
+
+_LEAD = """
+SELECT EXISTS (
+  SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted
+  AND classid = hashtext('flower leader')::oid AND objid = %s::oid AND objsubid = 2
+) OR pg_try_advisory_lock(hashtext('flower leader'), %s)
+"""
