@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import psycopg
 import sqlalchemy
+import sqlalchemy.exc
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -18,9 +19,7 @@ def parsed(database_url: str) -> URL:
     try:
         url = make_url(database_url)
     except (sqlalchemy.exc.ArgumentError, ValueError):
-        raise SettingError(
-            "database_url", "…", "is not a URL: postgresql://user:password@host:port/name"
-        ) from None
+        raise SettingError("database_url", "…", "is not a URL: postgresql://user:password@host:port/name") from None
     return url.set(drivername="postgresql+psycopg")
 
 

@@ -7,22 +7,30 @@ deadlock can arise between them (unsorted batches gave 77 in two runs, sorted on
 from flower_store import registers, rows
 
 
+def _statement(text: str) -> bytes:
+    """A statement for the driver, which takes text only where it is a literal; ours is made from column names."""
+    return text.encode()
+
+
 def _columns(names: tuple[str, ...], prefix: str = "") -> str:
     return ", ".join(f"{prefix}{name}" for name in names)
 
 
-TEMPORARY = (
-    # "IF NOT EXISTS": behind pgbouncer a transaction does not know which connections have the table already.
-    "CREATE TEMPORARY TABLE IF NOT EXISTS incoming_task ON COMMIT DELETE ROWS AS "
-    f"SELECT {_columns(rows.TASK_COLUMNS)} FROM task WITH NO DATA",
-    "CREATE TEMPORARY TABLE IF NOT EXISTS incoming_event ON COMMIT DELETE ROWS AS "
-    f"SELECT {_columns(rows.EVENT_COLUMNS)}, 0::double precision AS runtime FROM task_event WITH NO DATA",
-    "CREATE TEMPORARY TABLE IF NOT EXISTS fresh_event ON COMMIT DELETE ROWS AS "
-    "SELECT key, at, type, worker_id, digest FROM task_event WITH NO DATA",
+TEMPORARY = tuple(
+    _statement(text)
+    for text in (
+        # "IF NOT EXISTS": behind pgbouncer a transaction does not know which connections have the table already.
+        "CREATE TEMPORARY TABLE IF NOT EXISTS incoming_task ON COMMIT DELETE ROWS AS "
+        f"SELECT {_columns(rows.TASK_COLUMNS)} FROM task WITH NO DATA",
+        "CREATE TEMPORARY TABLE IF NOT EXISTS incoming_event ON COMMIT DELETE ROWS AS "
+        f"SELECT {_columns(rows.EVENT_COLUMNS)}, 0::double precision AS runtime FROM task_event WITH NO DATA",
+        "CREATE TEMPORARY TABLE IF NOT EXISTS fresh_event ON COMMIT DELETE ROWS AS "
+        "SELECT key, at, type, worker_id, digest FROM task_event WITH NO DATA",
+    )
 )
 
-COPY_TASKS = f"COPY incoming_task ({_columns(rows.TASK_COLUMNS)}) FROM STDIN"
-COPY_EVENTS = f"COPY incoming_event ({_columns(rows.EVENT_COLUMNS)}, runtime) FROM STDIN"
+COPY_TASKS = _statement(f"COPY incoming_task ({_columns(rows.TASK_COLUMNS)}) FROM STDIN")
+COPY_EVENTS = _statement(f"COPY incoming_event ({_columns(rows.EVENT_COLUMNS)}, runtime) FROM STDIN")
 
 
 def _wins(register: registers.Register) -> str:
@@ -51,13 +59,13 @@ def _assignments() -> str:
     return ", ".join(sets)
 
 
-MERGE_TASKS = (
+MERGE_TASKS = _statement(
     f"INSERT INTO task AS t (cluster_id, {_columns(rows.TASK_COLUMNS)}) "
     f"SELECT %(cluster)s, {_columns(rows.TASK_COLUMNS)} FROM incoming_task ORDER BY key "
     f"ON CONFLICT (cluster_id, key) DO UPDATE SET {_assignments()}"
 )
 
-APPEND_EVENTS = (
+APPEND_EVENTS = _statement(
     f"WITH fresh AS (INSERT INTO task_event (cluster_id, {_columns(rows.EVENT_COLUMNS)}) "
     f"SELECT %(cluster)s, {_columns(rows.EVENT_COLUMNS)} FROM incoming_event ORDER BY key, at, digest "
     "ON CONFLICT DO NOTHING RETURNING key, at, type, worker_id, digest) "
@@ -65,8 +73,8 @@ APPEND_EVENTS = (
 )
 
 
-def _count(table: str, unit: str) -> str:
-    return (
+def _count(table: str, unit: str) -> bytes:
+    return _statement(
         f"INSERT INTO {table} AS r (cluster_id, bucket, name_id, worker_id, type, count, runtime_count, runtime_sum) "
         f"SELECT %(cluster)s, date_trunc('{unit}', f.at, 'UTC'), coalesce(t.name_id, 0), coalesce(f.worker_id, 0), "
         "f.type, count(*), count(i.runtime), coalesce(sum(i.runtime), 0) "

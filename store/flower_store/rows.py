@@ -22,9 +22,7 @@ class Ids:
 
     __slots__ = ("names", "queues", "workers")
 
-    def __init__(
-        self, *, names: Mapping[str, int], queues: Mapping[str, int], workers: Mapping[str, int]
-    ) -> None:
+    def __init__(self, *, names: Mapping[str, int], queues: Mapping[str, int], workers: Mapping[str, int]) -> None:
         self.names = names
         self.queues = queues
         self.workers = workers

@@ -5,6 +5,7 @@ the migrations give exactly this.
 """
 
 from sqlalchemy import (
+    REAL,
     BigInteger,
     Boolean,
     Column,
@@ -18,7 +19,6 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
-    REAL,
     SmallInteger,
     Table,
     Text,
@@ -69,9 +69,7 @@ cluster = Table(
     "cluster",
     metadata,
     Column("id", SmallInteger, Identity(always=True), primary_key=True),
-    Column(
-        "slug", Text, nullable=False, unique=True, comment="its name in addresses: letters, digits, hyphens"
-    ),
+    Column("slug", Text, nullable=False, unique=True, comment="its name in addresses: letters, digits, hyphens"),
     Column("transport", Text, nullable=False, server_default="", comment="kombu's transport: redis, amqp, …"),
     Column("broker", Text, nullable=False, server_default="", comment="broker URL without its password"),
     _now("created_at"),
@@ -123,9 +121,7 @@ worker_reply = Table(
     "worker_reply",
     metadata,
     Column("worker_id", Integer, ForeignKey("worker.id"), nullable=False),
-    Column(
-        "method", Text, nullable=False, comment="inspect method: stats, active_queues, registered, conf, …"
-    ),
+    Column("method", Text, nullable=False, comment="inspect method: stats, active_queues, registered, conf, …"),
     Column("reply", JSONB, nullable=False),
     _time("replied_at", null=False),
     PrimaryKeyConstraint("worker_id", "method"),
@@ -230,28 +226,28 @@ task_event = Table(
     comment="every task event as it came, append-only, a partition a day",
 )
 
-rollup_1m = Table(
-    "rollup_1m",
-    metadata,
-    Column("cluster_id", SmallInteger, nullable=False),
-    _time("bucket", null=False),
-    Column("name_id", Integer, nullable=False, comment="0: no event has told the name yet"),
-    Column("worker_id", Integer, nullable=False, comment="0: sent by a client"),
-    Column("type", Text, nullable=False),
-    Column("count", BigInteger, nullable=False),
-    Column("runtime_count", BigInteger, nullable=False),
-    Column("runtime_sum", Double, nullable=False, comment="seconds"),
-    PrimaryKeyConstraint("cluster_id", "bucket", "name_id", "worker_id", "type"),
-    comment="events by minute of their own time; counted in the transaction that stores them, each once",
-)
 
-rollup_1h = Table(
-    "rollup_1h",
-    metadata,
-    *(column._copy() for column in rollup_1m.columns),
-    PrimaryKeyConstraint("cluster_id", "bucket", "name_id", "worker_id", "type"),
-    comment="rollup_1m by hour",
+def _rollup(name: str, comment: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("cluster_id", SmallInteger, nullable=False),
+        _time("bucket", null=False),
+        Column("name_id", Integer, nullable=False, comment="0: no event has told the name yet"),
+        Column("worker_id", Integer, nullable=False, comment="0: sent by a client"),
+        Column("type", Text, nullable=False),
+        Column("count", BigInteger, nullable=False),
+        Column("runtime_count", BigInteger, nullable=False),
+        Column("runtime_sum", Double, nullable=False, comment="seconds"),
+        PrimaryKeyConstraint("cluster_id", "bucket", "name_id", "worker_id", "type"),
+        comment=comment,
+    )
+
+
+rollup_1m = _rollup(
+    "rollup_1m", "events by minute of their own time; counted in the transaction that stores them, each once"
 )
+rollup_1h = _rollup("rollup_1h", "rollup_1m by hour")
 
 queue_sample = Table(
     "queue_sample",
@@ -287,9 +283,7 @@ command = Table(
     "command",
     metadata,
     _serial(BigInteger),
-    Column(
-        "cluster_id", SmallInteger, ForeignKey("cluster.id"), comment="null: concerns no cluster, a login say"
-    ),
+    Column("cluster_id", SmallInteger, ForeignKey("cluster.id"), comment="null: concerns no cluster, a login say"),
     Column("kind", Text, nullable=False),
     Column("target", JSONB, nullable=False),
     Column("arguments", JSONB, nullable=False),
@@ -350,9 +344,7 @@ collector = Table(
     Column("hostname", Text, nullable=False),
     Column("pid", Integer, nullable=False),
     Column("version", Text, nullable=False),
-    Column(
-        "promise", Text, nullable=False, comment="what this broker and set-up lets it promise, in a sentence"
-    ),
+    Column("promise", Text, nullable=False, comment="what this broker and set-up lets it promise, in a sentence"),
     _now("started_at"),
     _now("beat_at"),
     _time("stopped_at"),

@@ -6,6 +6,7 @@ birth; which of two heartbeats is newer is decided by the worker's own.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from typing import LiteralString
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -39,21 +40,22 @@ UPDATE worker SET
 WHERE id = %(id)s AND (offline_at IS NULL OR offline_at < %(at)s)
 """
 
-_LOG = "INSERT INTO worker_event (worker_id, type, at, pid) VALUES (%(id)s, %(type)s, %(at)s, %(pid)s) ON CONFLICT DO NOTHING"
+_LOG = """
+INSERT INTO worker_event (worker_id, type, at, pid) VALUES (%(id)s, %(type)s, %(at)s, %(pid)s)
+ON CONFLICT DO NOTHING
+"""
 
 
 def write(connection: psycopg.Connection, events: Sequence[WorkerEvent], ids: Mapping[str, int]) -> None:
     """Move the workers' rows forward; comings and goings are also logged. Inside the batch's transaction."""
-    rows = sorted(
-        (_row(event, ids[event.hostname]) for event in events), key=lambda row: (row["id"], row["at"])
-    )
+    rows = sorted((_row(event, ids[event.hostname]) for event in events), key=lambda row: (row["id"], row["at"]))
     with connection.cursor() as cursor:
         _many(cursor, _BEAT, _newest(row for row in rows if row["type"] != "worker-offline"))
         _many(cursor, _OFFLINE, _newest(row for row in rows if row["type"] == "worker-offline"))
         _many(cursor, _LOG, [row for row in rows if row["type"] in {"worker-online", "worker-offline"}])
 
 
-def _many(cursor: psycopg.Cursor, statement: str, rows: Sequence[Mapping[str, object]]) -> None:
+def _many(cursor: psycopg.Cursor, statement: LiteralString, rows: Sequence[Mapping[str, object]]) -> None:
     if rows:
         cursor.executemany(statement, rows)
 
@@ -82,11 +84,7 @@ def write_replies(
     connection: psycopg.Connection, replies: Mapping[int, Mapping[str, object]], *, silence: timedelta
 ) -> None:
     """Store inspect replies by worker id and method; who answered is alive for `silence`, heartbeats or not."""
-    rows = [
-        (key, method, Jsonb(reply))
-        for key in sorted(replies)
-        for method, reply in sorted(replies[key].items())
-    ]
+    rows = [(key, method, Jsonb(reply)) for key in sorted(replies) for method, reply in sorted(replies[key].items())]
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(_ANSWERED, (silence, sorted(replies)))
         if rows:

@@ -9,7 +9,6 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import LiteralString
 from uuid import UUID
 
 import psycopg
@@ -56,9 +55,7 @@ class Instance:
 class Writer:
     """Writes one cluster's events. Not thread-safe; connects at the first need and again after an outage."""
 
-    def __init__(
-        self, settings: StoreSettings, *, cluster: str, transport: str = "", broker: str = ""
-    ) -> None:
+    def __init__(self, settings: StoreSettings, *, cluster: str, transport: str = "", broker: str = "") -> None:
         self._settings = settings
         self._cluster = (cluster, transport, broker)
         self._connection: psycopg.Connection | None = None
@@ -145,9 +142,7 @@ class Writer:
     def stopped(self, instance: Instance) -> None:
         """Say that this collector stopped in order."""
         with self._translated() as connection:
-            connection.execute(
-                "UPDATE collector SET stopped_at = now(), beat_at = now() WHERE id = %s", (instance.id,)
-            )
+            connection.execute("UPDATE collector SET stopped_at = now(), beat_at = now() WHERE id = %s", (instance.id,))
 
     def try_lead(self) -> bool:
         """Become, or stay, the cluster's leader. The database frees the place when this connection ends."""
@@ -238,7 +233,7 @@ class Writer:
             raise
 
 
-def _copy(cursor: psycopg.Cursor, statement: LiteralString, lines: Iterable[rows.Row]) -> None:
+def _copy(cursor: psycopg.Cursor, statement: bytes, lines: Iterable[rows.Row]) -> None:
     with cursor.copy(statement) as copy:
         for line in lines:
             copy.write_row(line)

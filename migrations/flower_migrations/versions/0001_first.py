@@ -27,9 +27,7 @@ def upgrade() -> None:
     op.create_table(
         "cluster",
         sa.Column("id", sa.SmallInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column(
-            "slug", sa.Text(), nullable=False, comment="its name in addresses: letters, digits, hyphens"
-        ),
+        sa.Column("slug", sa.Text(), nullable=False, comment="its name in addresses: letters, digits, hyphens"),
         sa.Column(
             "transport",
             sa.Text(),
@@ -37,9 +35,7 @@ def upgrade() -> None:
             nullable=False,
             comment="kombu's transport: redis, amqp, …",
         ),
-        sa.Column(
-            "broker", sa.Text(), server_default="", nullable=False, comment="broker URL without its password"
-        ),
+        sa.Column("broker", sa.Text(), server_default="", nullable=False, comment="broker URL without its password"),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cluster")),
         sa.UniqueConstraint("slug", name=op.f("uq_cluster_slug")),
@@ -54,9 +50,7 @@ def upgrade() -> None:
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.Column("runtime_count", sa.BigInteger(), nullable=False),
         sa.Column("runtime_sum", sa.Double(), nullable=False, comment="seconds"),
-        sa.PrimaryKeyConstraint(
-            "cluster_id", "bucket", "name_id", "worker_id", "type", name=op.f("pk_rollup_1h")
-        ),
+        sa.PrimaryKeyConstraint("cluster_id", "bucket", "name_id", "worker_id", "type", name=op.f("pk_rollup_1h")),
         comment="rollup_1m by hour",
     )
     op.create_table(
@@ -69,9 +63,7 @@ def upgrade() -> None:
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.Column("runtime_count", sa.BigInteger(), nullable=False),
         sa.Column("runtime_sum", sa.Double(), nullable=False, comment="seconds"),
-        sa.PrimaryKeyConstraint(
-            "cluster_id", "bucket", "name_id", "worker_id", "type", name=op.f("pk_rollup_1m")
-        ),
+        sa.PrimaryKeyConstraint("cluster_id", "bucket", "name_id", "worker_id", "type", name=op.f("pk_rollup_1m")),
         comment="events by minute of their own time; counted in the transaction that stores them, each once",
     )
     op.create_table(
@@ -100,9 +92,7 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("digest", sa.BigInteger(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
-        sa.Column(
-            "worker_id", sa.Integer(), nullable=True, comment="null for task-sent: its sender is a client"
-        ),
+        sa.Column("worker_id", sa.Integer(), nullable=True, comment="null for task-sent: its sender is a client"),
         sa.Column("pid", sa.Integer(), nullable=False),
         sa.Column("clock", sa.BigInteger(), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
@@ -147,9 +137,7 @@ def upgrade() -> None:
     op.create_table(
         "command",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column(
-            "cluster_id", sa.SmallInteger(), nullable=True, comment="null: concerns no cluster, a login say"
-        ),
+        sa.Column("cluster_id", sa.SmallInteger(), nullable=True, comment="null: concerns no cluster, a login say"),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("target", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("arguments", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -178,9 +166,7 @@ def upgrade() -> None:
         sa.Column("exception", sa.Text(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("frame", sa.Text(), nullable=False),
-        sa.Column(
-            "status", sa.Text(), server_default="open", nullable=False, comment="open, resolved, ignored"
-        ),
+        sa.Column("status", sa.Text(), server_default="open", nullable=False, comment="open, resolved, ignored"),
         sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
@@ -227,9 +213,7 @@ def upgrade() -> None:
         "task",
         sa.Column("cluster_id", sa.SmallInteger(), nullable=False),
         sa.Column("key", sa.UUID(), nullable=False),
-        sa.Column(
-            "id_text", sa.Text(), nullable=True, comment="the task id where it is not a canonical UUID"
-        ),
+        sa.Column("id_text", sa.Text(), nullable=True, comment="the task id where it is not a canonical UUID"),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_clock", sa.BigInteger(), nullable=False),
@@ -353,9 +337,7 @@ def upgrade() -> None:
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("freq", sa.REAL(), nullable=True, comment="seconds between heartbeats"),
         sa.Column("active", sa.Integer(), nullable=True),
-        sa.Column(
-            "processed", sa.BigInteger(), nullable=True, comment="tasks started since this process began"
-        ),
+        sa.Column("processed", sa.BigInteger(), nullable=True, comment="tasks started since this process began"),
         sa.Column("loadavg", postgresql.ARRAY(sa.REAL()), nullable=True),
         sa.Column("sw_ident", sa.Text(), nullable=True),
         sa.Column("sw_ver", sa.Text(), nullable=True),
@@ -399,9 +381,7 @@ def upgrade() -> None:
         "worker_event",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("worker_id", sa.Integer(), nullable=False),
-        sa.Column(
-            "type", sa.Text(), nullable=False, comment="worker-online, worker-offline, or worker-lost (ours)"
-        ),
+        sa.Column("type", sa.Text(), nullable=False, comment="worker-online, worker-offline, or worker-lost (ours)"),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("pid", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["worker_id"], ["worker.id"], name=op.f("fk_worker_event_worker_id")),

@@ -1,0 +1,59 @@
+"""Clusters, their collectors, and the gaps in their history."""
+
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from flower_store import tables
+from flower_store.records import ClusterRecord, CollectorRecord, GapRecord
+
+ALIVE_FOR = timedelta(seconds=10)
+"""A collector beats every two seconds; five missed beats and it counts as gone."""
+
+_CLUSTER = (
+    tables.cluster.c.id,
+    tables.cluster.c.slug,
+    tables.cluster.c.transport,
+    tables.cluster.c.broker,
+)
+
+
+async def clusters(connection: AsyncConnection) -> list[ClusterRecord]:
+    """All clusters, in the order of their names."""
+    rows = await connection.execute(select(*_CLUSTER).order_by(tables.cluster.c.slug))
+    return [ClusterRecord(*row) for row in rows]
+
+
+async def cluster(connection: AsyncConnection, slug: str) -> ClusterRecord | None:
+    """One cluster by its name in addresses."""
+    row = (await connection.execute(select(*_CLUSTER).where(tables.cluster.c.slug == slug))).first()
+    return ClusterRecord(*row) if row else None
+
+
+async def collectors(connection: AsyncConnection, cluster_id: int, *, limit: int = 20) -> list[CollectorRecord]:
+    """The cluster's collectors, the one heard of last first."""
+    c = tables.collector.c
+    alive = (c.beat_at > func.now() - ALIVE_FOR) & c.stopped_at.is_(None)
+    rows = await connection.execute(
+        select(
+            c.hostname, c.pid, c.version, c.promise, c.started_at, c.beat_at, c.stopped_at,
+            alive.label("alive"), c.stored, c.set_aside, func.make_interval(0, 0, 0, 0, 0, 0, c.lag).label("lag"),
+        )
+        .where(c.cluster_id == cluster_id)
+        .order_by(c.beat_at.desc())
+        .limit(limit)
+    )  # fmt: skip
+    return [CollectorRecord(**row) for row in rows.mappings()]
+
+
+async def gaps(connection: AsyncConnection, cluster_id: int, *, limit: int = 20) -> list[GapRecord]:
+    """The newest gaps."""
+    c = tables.gap.c
+    rows = await connection.execute(
+        select(c.started_at, c.ended_at, c.reason, c.detail)
+        .where(c.cluster_id == cluster_id)
+        .order_by(c.ended_at.desc())
+        .limit(limit)
+    )
+    return [GapRecord(*row) for row in rows]

@@ -1,0 +1,207 @@
+"""What the store gives out: typed, frozen, with names in place of small ids."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+from uuid import UUID
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterRecord:
+    """A monitored Celery cluster."""
+
+    id: int
+    slug: str
+    transport: str
+    broker: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSummary:
+    """A task as a list shows it. Texts are cut to what a list can show."""
+
+    key: UUID
+    id: str
+    name: str | None
+    state: str
+    queue: str | None
+    worker: str | None
+    seen_at: datetime
+    sent_at: datetime | None
+    received_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    due_at: datetime | None
+    runtime: float | None
+    retries: int
+    args: str | None
+    kwargs: str | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRecord:
+    """A task with all that its events told. Times are the senders' own; None where no event told it."""
+
+    key: UUID
+    id: str
+    name: str | None
+    state: str
+    queue: str | None
+    worker: str | None
+    seen_at: datetime
+    last_at: datetime
+    last_clock: int
+    args: str | None
+    kwargs: str | None
+    eta: str | None
+    expires: str | None
+    due_at: datetime | None
+    root_id: str | None
+    parent_id: str | None
+    children: Sequence[str]
+    retries: int
+    sent_at: datetime | None
+    exchange: str | None
+    routing_key: str | None
+    client: str | None
+    received_at: datetime | None
+    started_at: datetime | None
+    yielded_at: datetime | None
+    yielded_type: str | None
+    yielded_exception: str | None
+    yielded_traceback: str | None
+    succeeded_at: datetime | None
+    result: str | None
+    runtime: float | None
+    failed_at: datetime | None
+    exception: str | None
+    traceback: str | None
+    revoked_at: datetime | None
+    terminated: bool | None
+    expired: bool | None
+    signum: str | None
+    rejected_at: datetime | None
+    custom_at: datetime | None
+    custom_type: str | None
+    custom_fields: object
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it came to the end that its state names."""
+        ends = {
+            "SUCCESS": self.succeeded_at,
+            "FAILURE": self.failed_at,
+            "REVOKED": self.revoked_at,
+            "REJECTED": self.rejected_at,
+        }
+        return ends.get(self.state)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRecord:
+    """One event of a task, as it came. `worker` is None for task-sent."""
+
+    type: str
+    at: datetime
+    worker: str | None
+    pid: int
+    clock: int
+    received_at: datetime
+    fields: Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerRecord:
+    """A worker and its last sign of life. `replies` are its last answers by inspect method."""
+
+    id: int
+    hostname: str
+    online: bool
+    pid: int | None
+    heartbeat_at: datetime | None
+    offline_at: datetime | None
+    seen_at: datetime | None
+    freq: float | None
+    active: int | None
+    processed: int | None
+    loadavg: Sequence[float]
+    sw_ident: str | None
+    sw_ver: str | None
+    sw_sys: str | None
+    replies: Mapping[str, object]
+    replied_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some records in order, and the cursor of the next ones: None at the end."""
+
+    items: Sequence[T]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A number of rows; where `exact` is false there are at least so many."""
+
+    value: int
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Events of one type in one interval of a series; `at` is its beginning."""
+
+    at: datetime
+    type: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Counts of events by type within an interval, and the runtimes of what succeeded in it."""
+
+    counts: Mapping[str, int]
+    runtime_count: int
+    runtime_sum: float
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """p50, p95 and p99 in seconds of the newest tasks of an interval; None where none was measured."""
+
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    measured: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectorRecord:
+    """A collector process; `alive` while its last beat is recent."""
+
+    hostname: str
+    pid: int
+    version: str
+    promise: str
+    started_at: datetime
+    beat_at: datetime
+    stopped_at: datetime | None
+    alive: bool
+    stored: int
+    set_aside: int
+    lag: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class GapRecord:
+    """An interval in which events were or may have been lost."""
+
+    started_at: datetime
+    ended_at: datetime
+    reason: str
+    detail: str
