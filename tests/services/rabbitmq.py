@@ -131,7 +131,7 @@ class RabbitMQ:
             "PATH": programs.SEARCH_PATH,
             "HOME": home,  # Erlang keeps its cookie there
             "LANG": "C.UTF-8",
-            # Only with this word does the start script hand its process over to the node, for signals to reach.
+            # Only with this word does the start script hand its process over to the node.
             "detached": "true",
             "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
@@ -173,8 +173,6 @@ def rabbitmq_url(rabbitmq: RabbitMQ) -> Iterator[str]:
 def _server() -> Path | None:
     """The start script itself: the one in /usr/sbin changes to the user `rabbitmq` and the system's node."""
     scripts = (
-        script
-        for location in LOCATIONS
-        for script in location.glob("lib/rabbitmq_server-*/sbin/rabbitmq-server")
+        script for location in LOCATIONS for script in location.glob("lib/rabbitmq_server-*/sbin/rabbitmq-server")
     )
     return next(scripts, None)

@@ -1,1 +1,1 @@
-"""Private servers on one machine: PostgreSQL and a broker, which live and die with the process that owns them."""
+"""Private servers on one machine: PostgreSQL and a broker, which live and die with their owner."""

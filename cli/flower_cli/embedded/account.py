@@ -50,7 +50,7 @@ def fitting(binaries: Binaries, home: Path) -> Account:
 
 
 def as_nobody(binaries: Binaries, home: Path) -> Account:
-    """Let nobody pass through `home`, and copy the programs into it if nobody cannot read them in their place."""
+    """Let nobody pass through `home`, and copy the programs into it if they are out of reach elsewhere."""
     blocked = _closed_to_others(home.resolve().parent)
     if blocked is not None:
         raise errors.Unusable(
@@ -58,9 +58,7 @@ def as_nobody(binaries: Binaries, home: Path) -> Account:
             f"choose a data directory outside of it"
         )
     home.chmod(0o711)
-    reachable = (
-        binaries if _closed_to_others(binaries.directory) is None else binaries.copied_to(home / "programs")
-    )
+    reachable = binaries if _closed_to_others(binaries.directory) is None else binaries.copied_to(home / "programs")
     return Account(CHANGE_USER, reachable, NOBODY)
 
 

@@ -43,7 +43,7 @@ class Postgres:
         account_for: Callable[[binaries.Binaries, Path], Account] = account.fitting,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`durable=False` trades the data's safety for speed, in tests; `bin_dir` holds the programs to use."""
+        """`durable=False` trades the data's safety for speed (tests); `bin_dir` holds the programs to use."""
         self._home = data_dir.absolute()
         self._durable = durable
         self._bin_dir = bin_dir
@@ -135,9 +135,7 @@ class Postgres:
             prefix=user.prefix,
         )
         self._process = started
-        started.wait_until(
-            lambda: postmaster.ready(self._data, pid=started.pid), START_LIMIT, wait=self._wait
-        )
+        started.wait_until(lambda: postmaster.ready(self._data, pid=started.pid), START_LIMIT, wait=self._wait)
 
     def _make(self, user: Account) -> None:
         """Make the cluster beside its place and move it there when whole: a half-made one is never used."""
@@ -170,9 +168,7 @@ class Postgres:
         try:
             return (self._home / "password").read_text()
         except FileNotFoundError as error:
-            raise errors.Unusable(
-                f"{self._home / 'password'} is missing, and {self._data} needs it"
-            ) from error
+            raise errors.Unusable(f"{self._home / 'password'} is missing, and {self._data} needs it") from error
 
     def _run(self, user: Account, *command: str | Path, stdin: str = "") -> None:
         answer = subprocess.run(
@@ -180,9 +176,7 @@ class Postgres:
             cwd="/", env=_environment(), input=stdin, capture_output=True, text=True, check=False,
         )  # fmt: skip
         if answer.returncode != 0:
-            raise errors.DidNotStart(
-                f"{Path(command[0]).name} failed: {answer.stderr.strip() or answer.stdout}"
-            )
+            raise errors.DidNotStart(f"{Path(command[0]).name} failed: {answer.stderr.strip() or answer.stdout}")
 
 
 def _environment() -> dict[str, str]:

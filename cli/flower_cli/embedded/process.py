@@ -56,13 +56,9 @@ class Process:
         deadline = clock() + within.total_seconds()
         while not ready():
             if not self.running:
-                raise errors.DidNotStart(
-                    f"{self._name} ended with status {self._popen.returncode}: {self._tail()}"
-                )
+                raise errors.DidNotStart(f"{self._name} ended with status {self._popen.returncode}: {self._tail()}")
             if clock() > deadline:
-                raise errors.DidNotStart(
-                    f"{self._name} was not ready after {within.seconds} s: {self._tail()}"
-                )
+                raise errors.DidNotStart(f"{self._name} was not ready after {within.seconds} s: {self._tail()}")
             wait(POLL_INTERVAL.total_seconds())
 
     def stop(self, patience: timedelta = timedelta(seconds=20)) -> None:
@@ -129,7 +125,7 @@ def free_port() -> int:
 
 
 def _until_death(stop_signal: signal.Signals) -> list[str]:
-    """The words that make the kernel stop the server with its owner; elsewhere than on Linux there are none."""
+    """The words that make the kernel stop the server with its owner; only Linux has them."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", stop_signal.name.removeprefix("SIG"), "--"] if setpriv else []
 
