@@ -1,1 +1,2 @@
-export {};
+import uPlot from "uplot";
+export const version = typeof uPlot;

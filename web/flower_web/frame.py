@@ -1,0 +1,44 @@
+"""What stands round every page: title, place in the navigation, cluster, and the moment of rendering."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flower_web.addresses import Addresses
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One entry of the navigation."""
+
+    key: str
+    label: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The frame of one page. Without a cluster (an error, nothing stored yet) it has no navigation and no stream."""
+
+    title: str
+    addresses: Addresses
+    now: datetime
+    here: str = ""
+    clusters: tuple[str, ...] = ()
+    interval: int = 500
+    """Milliseconds that the live controller leaves between two requests."""
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """The navigation, in its order."""
+        if not self.addresses.cluster:
+            return ()
+        return (
+            Place("overview", "Overview", self.addresses.overview),
+            Place("tasks", "Tasks", self.addresses.tasks()),
+            Place("workers", "Workers", self.addresses.workers),
+        )
+
+    def other(self, cluster: str) -> str:
+        """The same place in another cluster."""
+        there = Addresses(self.addresses.root, cluster)
+        return {"tasks": there.tasks(), "workers": there.workers}.get(self.here, there.overview)

@@ -1,0 +1,99 @@
+"""The task list as its template needs it: rows, and every address on the page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flower_web import states
+from flower_web.addresses import Addresses
+from flower_web.task_query import TaskQuery
+from flower_web.task_row import TaskRow
+
+_SHOWN_NEWER = 1_000
+"""Newer tasks are counted up to here; beyond, the button says "more than"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Toggle:
+    """One state of the filter; the empty state stands for all of them."""
+
+    state: str
+    on: bool
+    address: str
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskList:
+    """One page of the list."""
+
+    query: TaskQuery
+    addresses: Addresses
+    rows: tuple[TaskRow, ...]
+    newest: str | None = None
+    """Token of the newest row; None when newer ones are not counted, because this is not the first page."""
+    next: str | None = None
+    """Token after which the next page begins; None on the last page."""
+    names: tuple[str, ...] = ()
+    counts: Mapping[str, int] | None = None
+
+    @property
+    def name(self) -> str:
+        """The name filter as written."""
+        return self.query.name
+
+    @property
+    def filtered(self) -> bool:
+        """Whether the list leaves anything out."""
+        return self.query.filtered
+
+    @property
+    def kept(self) -> list[tuple[str, str]]:
+        """What the name form carries on beside the name."""
+        return [(key, value) for key, value in self.query.newest.pairs if key != "name"]
+
+    @property
+    def searched(self) -> str:
+        """The filter in words."""
+        parts = [f"state {' or '.join(self.query.states)}"] if self.query.states else []
+        parts += [f"name “{self.query.name}”"] if self.query.name else []
+        return " and ".join(parts)
+
+    @property
+    def toggles(self) -> tuple[Toggle, ...]:
+        """The state filter: all, then each state."""
+        counts = self.counts or {}
+        everything = TaskQuery(name=self.query.name, limit=self.query.limit)
+        first = Toggle("", on=not self.query.states, address=self.addresses.tasks(everything.pairs))
+        return first, *(self._toggle(state, counts.get(state)) for state in states.FILTERS)
+
+    def _toggle(self, state: str, count: int | None) -> Toggle:
+        address = self.addresses.tasks(self.query.toggled(state).pairs)
+        return Toggle(state, on=state in self.query.states, address=address, count=count)
+
+    @property
+    def newest_address(self) -> str:
+        """This view from its beginning."""
+        return self.addresses.tasks(self.query.newest.pairs)
+
+    @property
+    def first_address(self) -> str | None:
+        """The way back to the beginning, on a later page."""
+        return self.newest_address if self.query.after else None
+
+    @property
+    def next_address(self) -> str | None:
+        """The next page."""
+        return self.addresses.tasks([*self.query.newest.pairs, ("after", self.next)]) if self.next else None
+
+    @property
+    def rows_address(self) -> str:
+        """Where the live island asks for the rows on this page."""
+        newest = [("newest", self.newest)] if self.newest is not None else []
+        return self.addresses.task_rows([*self.query.newest.pairs, *newest])
+
+
+def newer_text(newer: int) -> str:
+    """The label of the "N new" button."""
+    if newer >= _SHOWN_NEWER:
+        return f"More than {_SHOWN_NEWER - 1:,} new tasks"
+    return f"{newer:,} new {'task' if newer == 1 else 'tasks'}"

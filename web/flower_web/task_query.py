@@ -1,0 +1,59 @@
+"""What the task list's address says, checked once: states, name, place in the list, length of a page."""
+
+from dataclasses import dataclass, replace
+
+from flower_store import states
+
+LIMITS = (25, 50, 100, 200)
+DEFAULT_LIMIT = 50
+LONGEST_NAME = 1_000
+MOST_IDS = 200
+"""Rows that one page shows at most, and that the live island may ask for at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskQuery:
+    """One view of the task list. Its address holds everything but the defaults."""
+
+    states: tuple[str, ...] = ()
+    name: str = ""
+    after: str = ""
+    limit: int = DEFAULT_LIMIT
+
+    @property
+    def filtered(self) -> bool:
+        """Whether anything is left out."""
+        return bool(self.states or self.name)
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The query string's parts, defaults left out."""
+        parts = [("state", state) for state in self.states]
+        parts += [("name", self.name)] if self.name else []
+        parts += [("limit", str(self.limit))] if self.limit != DEFAULT_LIMIT else []
+        return parts + ([("after", self.after)] if self.after else [])
+
+    @property
+    def newest(self) -> "TaskQuery":
+        """The same view from its beginning."""
+        return replace(self, after="")
+
+    def toggled(self, state: str) -> "TaskQuery":
+        """The view with this state switched on or off, from its beginning."""
+        kept = tuple(each for each in self.states if each != state)
+        return replace(self, after="", states=kept if state in self.states else (*self.states, state))
+
+    def matches(self, state: str) -> bool:
+        """Whether a task in this state belongs to the view."""
+        return not self.states or state in self.states
+
+
+def parsed(given: list[str] | None, name: str | None, after: str | None, limit: int | None) -> TaskQuery:
+    """The view that an address asks for. What nobody knows is left out: an old link still opens a page."""
+    wanted = {part.strip().upper() for each in given or () for part in each.split(",")}
+    return TaskQuery(
+        states=tuple(state for state in states.ALL if state in wanted),
+        name=(name or "").strip()[:LONGEST_NAME],
+        after=after or "",
+        limit=limit if limit in LIMITS else DEFAULT_LIMIT,
+    )

@@ -1,0 +1,27 @@
+// Pages without rows of their own refresh as a whole region: the same address is asked again and morphed in, so that
+// focus, scroll and open details stay.
+import htmx from "htmx.org";
+import { Idiomorph } from "idiomorph";
+
+/** Ask for the page again and morph the region; false when `mayPatch` said no once the answer was there. */
+export async function refreshRegion(region: HTMLElement, mayPatch: () => boolean): Promise<boolean> {
+  const response = await fetch(location.href, { cache: "no-store", headers: { Accept: "text/html" } });
+  if (!response.ok) throw new Error(`region: ${response.status}`);
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  if (!mayPatch()) return false;
+  const next = page.getElementById(region.id);
+  if (!next) return true;
+  Idiomorph.morph(region, next, { morphStyle: "outerHTML", ignoreActiveValue: true, callbacks: { beforeNodeMorphed, beforeAttributeUpdated } });
+  htmx.process(region);
+  region.dispatchEvent(new CustomEvent("flower:refreshed", { bubbles: true }));
+  return true;
+}
+
+function beforeNodeMorphed(old: Node): boolean {
+  return !(old instanceof Element && old.matches("[data-keep]"));
+}
+
+/** Which details are open is the reader's business, not the server's. */
+function beforeAttributeUpdated(name: string, element: Element): boolean {
+  return !(name === "open" && element instanceof HTMLDetailsElement);
+}
