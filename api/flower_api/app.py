@@ -1,0 +1,102 @@
+"""The application: what is served, and what lives as long as it does.
+
+`create_app` has no effects; the lifespan checks the schema, listens for changes, and closes what it opened.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+
+import structlog
+from litestar import Litestar
+from litestar.config.compression import CompressionConfig
+from litestar.di import Provide
+from litestar.plugins import PluginProtocol
+from litestar.plugins.jinja import JinjaTemplateEngine
+from litestar.template import TemplateConfig
+from litestar.types import ControllerRouterHandler
+
+from flower_api import flower2, health, reference, stream, wire
+from flower_api.live import Live
+from flower_api.problems import ErrorPage, Problems
+from flower_api.reads import Reads
+from flower_api.reference import ReferenceAssets
+from flower_api.settings import ApiSettings
+from flower_store import errors, notices, schema
+from flower_store.settings import StoreSettings
+
+_log = structlog.get_logger(__name__)
+
+
+def create_app(
+    settings: ApiSettings,
+    store: StoreSettings,
+    *,
+    extra_handlers: Sequence[ControllerRouterHandler] = (),
+    plugins: Sequence[PluginProtocol] = (),
+    template_config: TemplateConfig[JinjaTemplateEngine] | None = None,
+    error_page: ErrorPage | None = None,
+    reference_assets: ReferenceAssets | None = None,
+) -> Litestar:
+    """The API, and whatever else the composition serves with it.
+
+    - Handlers may ask for `reads: Reads`, `hub: Live`, `api_settings: ApiSettings` by these names.
+    - `error_page` answers browsers (Accept: text/html) outside `/api/`.
+    - `reference_assets` say where Swagger UI's files are served; without them `/api/docs` is JSON alone.
+    - `app.lifespan()` raises WrongSchema where the database is of another revision; one that is away is waited for.
+    """
+    reads = Reads(store)
+    hub = Live(partial(notices.listen, store), most=settings.live_streams)
+    app = Litestar(
+        path=settings.root,
+        route_handlers=[*health.HANDLERS, stream.stream, *flower2.handlers(), *reference.HANDLERS, *extra_handlers],
+        dependencies={
+            "reads": _given(reads),
+            "hub": _given(hub),
+            "api_settings": _given(settings),
+        },
+        lifespan=[partial(_lifespan, reads=reads, hub=hub)],
+        exception_handlers={Exception: Problems(root=settings.root, error_page=error_page).handle},
+        compression_config=CompressionConfig("gzip", gzip_compress_level=5, exclude_opt_key="uncompressed"),
+        openapi_config=reference.config(settings, reference_assets),
+        template_config=template_config,
+        plugins=list(plugins),
+        logging_config=None,  # the composition decides; Litestar's own would log request bodies
+    )
+    app.state.hub = hub
+    app.asgi_handler = wire.wrapped(app.asgi_handler, log_each=settings.debug)
+    return app
+
+
+def stop_streams(app: Litestar) -> None:
+    """End the event streams, or a server would wait for them for ever."""
+    hub: Live = app.state.hub
+    hub.stop()
+
+
+def _given(value: object) -> Provide:
+    return Provide(lambda: value, sync_to_thread=False)
+
+
+@asynccontextmanager
+async def _lifespan(_: Litestar, *, reads: Reads, hub: Live) -> AsyncGenerator[None]:
+    listening = asyncio.create_task(hub.run(), name="live")
+    try:
+        await _check_schema(reads)
+        yield
+    finally:
+        hub.stop()
+        listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await listening
+        await reads.close()
+
+
+async def _check_schema(reads: Reads) -> None:
+    """Refuse another revision at start. With the database away it is `/readyz` that tells, once it is back."""
+    try:
+        async with reads.connect() as connection:
+            await schema.check_async(connection)
+    except errors.Unavailable as error:
+        _log.warning("the database is away, starting without it", reason=str(error))

@@ -1,0 +1,96 @@
+"""What a client is told when something goes wrong: never a traceback, a statement, or where the database is.
+
+Our own addresses answer with problem details (RFC 9457); `/api/…` answers in plain text as Flower did.
+"""
+
+import http
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from flower_api import wire
+from flower_store import errors
+
+AnyRequest = Request[Any, Any, Any]
+ErrorPage = Callable[[AnyRequest, "Problem"], Response[Any]]
+
+_log = structlog.get_logger(__name__)
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Problem details (RFC 9457 §3.1). `request` is the id under which the log knows of it."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str = ""
+    request: str = ""
+
+
+class Problems:
+    """Turns exceptions into responses. `error_page` makes them pages for browsers."""
+
+    def __init__(self, *, root: str, error_page: ErrorPage | None = None) -> None:
+        self._api = f"{root}/api/"
+        self._error_page = error_page
+
+    def handle(self, request: AnyRequest, error: Exception) -> Response[Any]:
+        """The exception handler of the whole application."""
+        problem = _problem(error, request_id=wire.request_id(request.scope))
+        if problem.status == http.HTTPStatus.INTERNAL_SERVER_ERROR:
+            _log.error("request failed", path=request.url.path, request=problem.request, exc_info=error)
+        return self._response(request, problem, headers=_headers(error))
+
+    def _response(self, request: AnyRequest, problem: Problem, *, headers: dict[str, str]) -> Response[Any]:
+        if request.url.path.startswith(self._api):
+            return Response(
+                problem.detail.encode(errors="replace"),
+                status_code=problem.status,
+                media_type="text/plain; charset=UTF-8",
+                headers=headers,
+            )
+        if self._error_page is not None and "text/html" in request.headers.get("accept", ""):
+            return self._error_page(request, problem)
+        return Response(
+            msgspec.json.encode(problem),
+            status_code=problem.status,
+            media_type="application/problem+json",
+            headers=headers,
+        )
+
+
+def _problem(error: Exception, *, request_id: str) -> Problem:
+    status, detail = _told(error)
+    title = http.HTTPStatus(status).phrase
+    return Problem(title=title, status=status, detail=detail, request=request_id)
+
+
+def _told(error: Exception) -> tuple[int, str]:
+    """The status and a sentence that may leave the house."""
+    match error:
+        case HTTPException():
+            return error.status_code, _sentence(error)
+        case errors.StatementTimeout():
+            return 504, "the database took too long for this: ask for less, or for a shorter time"
+        case errors.Unavailable():
+            return 503, "the database is not available: ask again"
+        case errors.WrongSchema():
+            return 503, str(error)
+        case _:
+            return 500, "this failed, and the log of this process says why"
+
+
+def _sentence(error: HTTPException) -> str:
+    if error.status_code >= http.HTTPStatus.INTERNAL_SERVER_ERROR and type(error).__module__.startswith("litestar"):
+        return error.detail or http.HTTPStatus(error.status_code).phrase
+    return error.detail
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    if isinstance(error, HTTPException):
+        return dict(error.headers or {})
+    return {"Retry-After": "5"} if isinstance(error, errors.Unavailable) else {}

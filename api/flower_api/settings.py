@@ -1,0 +1,71 @@
+"""The API's settings, each declared once; `cli/` makes flags, variables and keys of them."""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flower_store.settings import SettingError, setting
+
+_LARGEST_PORT = 65_535
+_PREFIX = re.compile(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*")
+_NOTHING = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSettings:
+    """Where the API listens and how it treats its clients."""
+
+    address: str = setting(
+        "127.0.0.1",
+        help="Address to listen on; 0.0.0.0 is all of them, and needs unauthenticated_api.",
+    )
+    port: int = setting(5555, help="Port to listen on; 0 takes a free one.")
+    url_prefix: str = setting("", help="Path under which everything is served, such as /flower.")
+    unauthenticated_api: bool = setting(
+        False,
+        help="Answer anybody who can reach the port: without it only this machine is answered.",
+    )
+    live_interval: timedelta = setting(
+        timedelta(seconds=0.5), help="A page is told of changes at most once in this time."
+    )
+    live_streams: int = setting(
+        1_000, help="Pages that one process keeps up to date at a time; more are asked to poll."
+    )
+    stop_timeout: timedelta = setting(timedelta(seconds=10), help="How long a stop waits for requests under way.")
+    debug: bool = setting(False, help="Log each request; never what it carried.")
+
+    def __post_init__(self) -> None:
+        """Check each value; raises SettingError."""
+        for name, least, most in (("port", 0, _LARGEST_PORT), ("live_streams", 1, 100_000)):
+            if not least <= getattr(self, name) <= most:
+                raise SettingError(name, getattr(self, name), f"must be from {least} to {most}")
+        for name in ("live_interval", "stop_timeout"):
+            if getattr(self, name) <= _NOTHING:
+                raise SettingError(name, getattr(self, name), "must be longer than nothing")
+        if self.url_prefix.strip("/") and not _PREFIX.fullmatch(self.url_prefix.strip("/")):
+            raise SettingError("url_prefix", self.url_prefix, "must be a path of letters, digits and . _ ~ -")
+        if not (self.unauthenticated_api or is_loopback(self.address)):
+            rule = (
+                "must be a loopback address such as 127.0.0.1, because nothing else protects the API yet; "
+                "turn on unauthenticated_api to let everybody in who can reach the port"
+            )
+            raise SettingError("address", self.address, rule)
+
+    @property
+    def root(self) -> str:
+        """The prefix as it stands before each path: empty, or with a slash before and none behind."""
+        bare = self.url_prefix.strip("/")
+        return f"/{bare}" if bare else ""
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address (or `localhost`) can be reached from this machine alone."""
+    if address == "localhost":
+        return True
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None)
+    return found.is_loopback or (mapped is not None and mapped.is_loopback)
