@@ -22,7 +22,8 @@ def send(cursor: psycopg.Cursor, cluster_id: int) -> None:
 async def listen(settings: StoreSettings) -> AsyncGenerator[int]:
     """Yield the id of each cluster that changed; 0 first, when listening began: read everything again then.
 
-    Raises Unavailable when the connection ends; call again to go on.
+    Raises Unavailable when the connection ends; call again to go on. Close it (`contextlib.aclosing`): it owns a
+    connection.
     """
     with errors.translated():
         connection = await psycopg.AsyncConnection.connect(

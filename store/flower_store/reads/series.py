@@ -65,7 +65,7 @@ async def _percentiles(
     seconds = t.runtime if kind == "run" else func.greatest(waited, 0)
     conditions = [t.cluster_id == cluster_id, t.seen_at >= since, t.seen_at < until, seconds.is_not(None)]
     if kind == "wait":
-        conditions += [t.due_at.is_(None), func.coalesce(t.received_retries, 0) == 0]
+        conditions += [t.started_at.is_not(None), t.due_at.is_(None), func.coalesce(t.received_retries, 0) == 0]
     sample = select(seconds.label("seconds")).where(*conditions).order_by(t.seen_at.desc()).limit(SAMPLE).subquery()
     shares = [
         func.percentile_cont(share).within_group(sample.c.seconds).label(name)

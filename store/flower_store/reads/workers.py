@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import ColumnElement, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flower_store import tables
@@ -13,11 +13,16 @@ from flower_store.records import WorkerRecord
 
 _W = tables.worker.c
 
-_COLUMNS = (
-    _W.id, _W.hostname, func.coalesce(_W.alive_until > func.now(), False).label("online"), _W.pid, _W.heartbeat_at,
-    _W.offline_at, _W.seen_at, _W.freq, _W.active, _W.processed, func.coalesce(_W.loadavg, literal_column("'{}'::real[]")).label("loadavg"),
-    _W.sw_ident, _W.sw_ver, _W.sw_sys,
+_NO_LOAD: ColumnElement[list[float]] = literal_column("'{}'::real[]")
+_PLAIN = (
+    "id", "hostname", "pid", "heartbeat_at", "offline_at", "seen_at", "freq", "active", "processed", "sw_ident",
+    "sw_ver", "sw_sys",
 )  # fmt: skip
+_COLUMNS = (
+    *(_W[name] for name in _PLAIN),
+    func.coalesce(_W.alive_until > func.now(), False).label("online"),
+    func.coalesce(_W.loadavg, _NO_LOAD).label("loadavg"),
+)
 
 
 async def workers(connection: AsyncConnection, cluster_id: int) -> list[WorkerRecord]:

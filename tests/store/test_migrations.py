@@ -1,0 +1,85 @@
+"""The migrations give exactly the declared tables, once, whoever runs them."""
+
+import subprocess
+import sys
+from datetime import timedelta
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+import flower_migrations
+from flower_store import database, errors, schema, states, tables
+from flower_store.settings import StoreSettings
+from flower_store.writes import Writer
+
+
+def declared(name: str | None, kind: str, _parents: object) -> bool:
+    """Partitions are rows' places, not tables of the contract."""
+    return not (kind == "table" and (name or "").startswith("task_event_"))
+
+
+@pytest.mark.filterwarnings("ignore:Computed default")  # compared word for word by the next test
+def test_the_migrations_give_exactly_the_declared_tables(database_url: str) -> None:
+    with database.connect(database_url, timeout=timedelta(minutes=1)) as connection:
+        context = MigrationContext.configure(
+            connection, opts={"include_name": declared, "compare_type": True, "compare_server_default": True}
+        )
+
+        differences = compare_metadata(context, tables.metadata)
+
+    assert differences == []
+
+
+def test_the_state_column_is_computed_by_the_rule_of_this_build(database_url: str) -> None:
+    found = (
+        "SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d JOIN pg_attribute a "
+        "ON (a.attrelid, a.attnum) = (d.adrelid, d.adnum) WHERE d.adrelid = 'task'::regclass AND a.attname = %s"
+    )
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            f"ALTER TABLE task ADD s text GENERATED ALWAYS AS ({states.STATE_SQL}) STORED, "
+            f"ADD w integer GENERATED ALWAYS AS ({states.WORKER_SQL}) STORED".encode()
+        )
+
+        by_migration = [connection.execute(found, (name,)).fetchone() for name in ("state", "worker_id")]
+        by_this_build = [connection.execute(found, (name,)).fetchone() for name in ("s", "w")]
+        connection.rollback()
+
+    assert by_migration == by_this_build
+
+
+def test_the_newest_migration_is_the_revision_that_the_store_needs() -> None:
+    scripts = ScriptDirectory.from_config(flower_migrations.config(None))
+
+    assert scripts.get_current_head() == schema.REVISION
+
+
+def test_processes_that_migrate_at_once_wait_for_each_other(empty_database_url: str) -> None:
+    program = "import sys, flower_migrations; flower_migrations.upgrade(sys.argv[1])"
+
+    started = [subprocess.Popen([sys.executable, "-c", program, empty_database_url]) for _ in range(3)]
+    ended = [process.wait(timeout=60) for process in started]
+
+    assert ended == [0, 0, 0]
+    writer = Writer(StoreSettings(database_url=empty_database_url), cluster="default")
+    writer.connect()
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("found", "advice"),
+    [(None, "run `flower migrate`"), ("0000", "run `flower migrate`"), ("9999", "use the build that made it")],
+)
+def test_another_revision_is_refused_with_what_to_do(database_url: str, found: str | None, advice: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        if found is None:
+            connection.execute("DROP TABLE alembic_version")
+        else:
+            connection.execute("UPDATE alembic_version SET version_num = %s", (found,))
+    writer = Writer(StoreSettings(database_url=database_url), cluster="default")
+
+    with pytest.raises(errors.WrongSchema, match=advice):
+        writer.connect()
