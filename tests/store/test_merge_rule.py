@@ -52,7 +52,7 @@ def test_each_case_ends_in_its_state_in_any_order_one_event_a_batch(writer: Writ
     for batch in itertools.zip_longest(*histories):
         writer.write([event for event in batch if event is not None])
 
-    found: dict[object, object] = {key: state for key, state in query("SELECT key::text, state FROM task")}
+    found = {str(key): state for key, state in query("SELECT key::text, state FROM task")}
     ended = [(name, expected, found[task_id(number)]) for number, (name, expected, _) in enumerate(tried)]
     wrong = [(name, expected, state) for name, expected, state in ended if state != expected]
     assert len(found) == len(tried) > 1_500
