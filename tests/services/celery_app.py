@@ -1,0 +1,60 @@
+"""The Celery app of end-to-end tests. Broker and result backend come from CELERY_BROKER_URL and
+CELERY_RESULT_BACKEND, which Celery reads itself.
+
+Tests send its tasks by name, `client(broker_url).send_task("tests.add", (2, 3))`, and workers run them.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar, cast
+
+from celery import Celery, current_task
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+app = Celery("flower-tests", set_as_current=False)
+SETTINGS = {
+    "task_send_sent_event": True,
+    "worker_send_task_events": True,
+    "broker_connection_retry_on_startup": True,
+    "result_expires": 3600,
+}
+app.conf.update(SETTINGS)
+
+
+def client(broker_url: str, result_backend: str | None = None) -> Any:  # Celery ships no types
+    """An app for the test's own process that sends, inspects and reads results."""
+    celery = Celery(broker=broker_url, backend=result_backend, set_as_current=False)
+    celery.conf.update(SETTINGS)
+    return celery
+
+
+def _task(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    return cast("Callable[[Callable[P, R]], Callable[P, R]]", app.task(name=name, max_retries=10))
+
+
+@_task("tests.add")
+def add(x: int, y: int) -> int:
+    return x + y
+
+
+@_task("tests.fail")
+def fail(number: int) -> None:
+    raise ValueError(f"task {number} failed, as asked")
+
+
+@_task("tests.retry_then_succeed")
+def retry_then_succeed(times: int, countdown: float = 0.0) -> int:
+    """Succeed at the attempt after `times` retries."""
+    running = cast("Any", current_task)
+    attempt: int = running.request.retries
+    if attempt < times:
+        raise running.retry(exc=TimeoutError(f"attempt {attempt} of {times}"), countdown=countdown)
+    return attempt
+
+
+@_task("tests.slow")
+def slow(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
