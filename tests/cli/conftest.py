@@ -1,0 +1,30 @@
+"""The command line in this process, without what the developer's own environment says."""
+
+import os
+from collections.abc import Callable, Mapping
+
+import pytest
+from click.testing import CliRunner, Result
+
+from flower_cli.main import Flower
+
+Run = Callable[..., Result]
+OTHERS = ("PORT", "RATE", "CELERY_BROKER_URL", "CELERY_APP")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):  # noqa: TID251 - to empty it
+        if name.startswith("FLOWER_") or name in OTHERS:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def flower() -> Run:
+    """`flower("config", "--port", "1", FLOWER_X="…")`: its result, with all that it printed in `output`."""
+
+    def run(*arguments: str, **variables: str) -> Result:
+        environ: Mapping[str, str] = variables
+        return CliRunner(env=environ).invoke(Flower("flower"), arguments, prog_name="flower")
+
+    return run
