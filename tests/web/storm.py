@@ -16,6 +16,7 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage, Template
 from litestar.static_files import create_static_files_router
 
 from flower_store import states
+from flower_store.records import Count
 from flower_web import assets, rendering, task_list, task_query
 from flower_web.addresses import Addresses
 from flower_web.frame import Frame
@@ -62,13 +63,14 @@ class Storm:
             task_id=task_id,
             address=ADDRESSES.task(task_id),
             state=state,
+            shown_state=state,
             seen_at=self.born,
             name="app.emails.send_receipt",
             queue="mail",
             worker="celery@storm",
             wait=0.34,
             run=1.2 if state == states.SUCCESS else None,
-            preview="'delivered'" if state == states.SUCCESS else None,
+            preview="(1042, 'de')",
         )
 
 
@@ -87,7 +89,7 @@ def app(storm: Storm) -> Litestar:
     async def rows(request: Request[None, None, State]) -> Template:
         newer = len(storm.tasks) - 1 - int(request.query_params["newest"])
         shown = tuple(storm.row(int(task_id[-12:])) for task_id in request.query_params.getall("id"))
-        answer = RowsAnswer(shown, datetime.now(UTC), newer, task_list.newer_text(newer))
+        answer = RowsAnswer(shown, datetime.now(UTC), newer, task_list.newer_text(Count(newer, exact=True)))
         return Template("task_rows.html", context={"answer": answer})
 
     @get("/events/stream")

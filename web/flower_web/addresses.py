@@ -42,7 +42,7 @@ class Addresses:
     @property
     def reference(self) -> str:
         """The API's own pages."""
-        return f"{self.root}/schema/swagger"
+        return f"{self.root}/api/docs"
 
     def tasks(self, query: Iterable[tuple[str, str]] = ()) -> str:
         """The task list; `query` as the list's own `pairs` gives it."""

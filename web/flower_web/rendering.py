@@ -8,7 +8,12 @@ from litestar.template import TemplateConfig
 
 from flower_web import assets, formats, states
 
-_FILTERS = ("count", "exact", "duration", "percent", "iso", "full", "moment", "clock", "since", "middle")
+_FILTERS = (
+    *((formats, name) for name in ("count", "exact", "duration", "percent", "middle")),
+    *((formats, name) for name in ("iso", "full", "moment", "clock", "since")),
+    (states, "look"),
+    (assets, "built"),
+)
 
 
 def environment() -> Environment:
@@ -21,8 +26,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters.update({name: getattr(formats, name) for name in _FILTERS})
-    made.filters.update(look=states.look, built=assets.built)
+    made.filters.update({name: getattr(module, name) for module, name in _FILTERS})
     return made
 
 

@@ -28,6 +28,7 @@ _LOOKS = {
         Look(states.FAILURE, "failure", "failed"),
         Look(states.REVOKED, "revoked", "stopped by someone"),
         Look(states.REJECTED, "rejected", "refused by its worker"),
+        Look("SCHEDULED", "scheduled", "waits for its time"),
         Look(states.UNKNOWN, "pending", "unknown: no event has told its state"),
     )
 }

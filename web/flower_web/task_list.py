@@ -1,15 +1,13 @@
 """The task list as its template needs it: rows, and every address on the page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from flower_store.records import Count
 from flower_web import states
 from flower_web.addresses import Addresses
 from flower_web.task_query import TaskQuery
 from flower_web.task_row import TaskRow
-
-_SHOWN_NEWER = 1_000
-"""Newer tasks are counted up to here; beyond, the button says "more than"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +17,7 @@ class Toggle:
     state: str
     on: bool
     address: str
-    count: int | None = None
+    count: Count | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +26,13 @@ class TaskList:
 
     query: TaskQuery
     addresses: Addresses
-    rows: tuple[TaskRow, ...]
+    rows: Sequence[TaskRow]
     newest: str | None = None
     """Token of the newest row; None when newer ones are not counted, because this is not the first page."""
     next: str | None = None
     """Token after which the next page begins; None on the last page."""
-    names: tuple[str, ...] = ()
-    counts: Mapping[str, int] | None = None
+    names: Sequence[str] = ()
+    counts: Mapping[str, Count] | None = None
 
     @property
     def name(self) -> str:
@@ -66,7 +64,7 @@ class TaskList:
         first = Toggle("", on=not self.query.states, address=self.addresses.tasks(everything.pairs))
         return first, *(self._toggle(state, counts.get(state)) for state in states.FILTERS)
 
-    def _toggle(self, state: str, count: int | None) -> Toggle:
+    def _toggle(self, state: str, count: Count | None) -> Toggle:
         address = self.addresses.tasks(self.query.toggled(state).pairs)
         return Toggle(state, on=state in self.query.states, address=address, count=count)
 
@@ -92,8 +90,8 @@ class TaskList:
         return self.addresses.task_rows([*self.query.newest.pairs, *newest])
 
 
-def newer_text(newer: int) -> str:
+def newer_text(newer: Count) -> str:
     """The label of the "N new" button."""
-    if newer >= _SHOWN_NEWER:
-        return f"More than {_SHOWN_NEWER - 1:,} new tasks"
-    return f"{newer:,} new {'task' if newer == 1 else 'tasks'}"
+    if not newer.exact:
+        return f"More than {newer.value:,} new tasks"
+    return f"{newer.value:,} new {'task' if newer.value == 1 else 'tasks'}"

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from litestar.datastructures import MultiDict
+
 from flower_store import states
 
 LIMITS = (25, 50, 100, 200)
@@ -48,12 +50,13 @@ class TaskQuery:
         return not self.states or state in self.states
 
 
-def parsed(given: list[str] | None, name: str | None, after: str | None, limit: int | None) -> TaskQuery:
-    """The view that an address asks for. What nobody knows is left out: an old link still opens a page."""
-    wanted = {part.strip().upper() for each in given or () for part in each.split(",")}
+def parsed(given: MultiDict[str]) -> TaskQuery:
+    """The view that a query string asks for. What nobody knows is left out: an old link still opens a page."""
+    wanted = {part.strip().upper() for each in given.getall("state", []) for part in each.split(",")}
+    limit = given.get("limit", "")
     return TaskQuery(
         states=tuple(state for state in states.ALL if state in wanted),
-        name=(name or "").strip()[:LONGEST_NAME],
-        after=after or "",
-        limit=limit if limit in LIMITS else DEFAULT_LIMIT,
+        name=given.get("name", "").replace("\0", "").strip()[:LONGEST_NAME],
+        after=given.get("after", ""),
+        limit=int(limit) if limit in map(str, LIMITS) else DEFAULT_LIMIT,
     )

@@ -1,5 +1,6 @@
 // What every page carries; each part finds its place in the page, or does nothing.
 import htmx from "htmx.org";
+import { startCopy } from "./copy";
 import { startLive } from "./live";
 import { watchNewButton } from "./rows";
 import { startSelection } from "./selection";
@@ -10,5 +11,6 @@ Object.assign(htmx.config, { allowEval: false, includeIndicatorStyles: false, al
 
 startTimes();
 startSelection();
+startCopy();
 watchNewButton();
 startLive();

@@ -1,0 +1,21 @@
+"""The whole of what a reader sees: the API's application with the dashboard in it."""
+
+from litestar import Litestar
+
+from flower_api import app
+from flower_api.settings import ApiSettings
+from flower_store.settings import StoreSettings
+from flower_web import pages, problems, rendering
+from flower_web.pages import Clock
+
+
+def create_app(settings: ApiSettings, store: StoreSettings, *, clock: Clock = pages.utc_now) -> Litestar:
+    """The API and the dashboard over one database. Raises AssetsMissing where the package was built without them."""
+    return app.create_app(
+        settings,
+        store,
+        extra_handlers=pages.handlers(clock=clock),
+        template_config=rendering.template_config(),
+        error_page=problems.error_page(settings.root),
+        reference_assets=pages.reference_assets(settings.root),
+    )

@@ -1,0 +1,95 @@
+"""The overview: is anything wrong, in ten seconds?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from litestar import get
+from litestar.response import Template
+
+from flower_api.reads import Reads
+from flower_store import states
+from flower_store.reads import clusters, series, tasks, workers
+from flower_store.records import CollectorRecord, GapRecord, TaskSummary
+from flower_web import chart as charts
+from flower_web import figures as six
+from flower_web import task_row
+from flower_web.chart import Chart
+from flower_web.figures import Figure, Measured
+from flower_web.task_query import TaskQuery
+from flower_web.task_row import TaskRow
+from flower_web.visit import Visit
+
+_HOUR = timedelta(hours=1)
+_FAILURES = 8
+_REFRESH = 2_000
+"""Milliseconds between two refreshes: its numbers come from rollups by the minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What the overview's template shows."""
+
+    figures: Sequence[Figure]
+    chart: Chart
+    failures: Sequence[TaskRow]
+    collectors: Sequence[CollectorRecord]
+    gaps: Sequence[GapRecord]
+    workers_seen: bool
+    tasks_seen: bool
+
+    @property
+    def writing(self) -> bool:
+        """Whether a collector is at work."""
+        return any(collector.alive for collector in self.collectors)
+
+    @property
+    def last_beat(self) -> datetime | None:
+        """When a collector was last heard of."""
+        return max((collector.beat_at for collector in self.collectors), default=None)
+
+
+@get("/c/{cluster:str}/", include_in_schema=False)
+async def overview(reads: Reads, visit: Visit) -> Template:
+    """The cluster's first page."""
+    measured = await _measured(reads, visit)
+    cluster_id = visit.cluster.id
+    since, until = charts.window(visit.now)
+    failed = tasks.TaskQuery(cluster_id=cluster_id, states=(states.FAILURE,), limit=_FAILURES)
+    async with reads.connect() as connection:
+        buckets = await series.throughput(connection, cluster_id, since, until, step=charts.STEP)
+        failures = await tasks.page(connection, failed)
+        collectors = await clusters.collectors(connection, cluster_id)
+        gaps = await clusters.gaps(connection, cluster_id, limit=5)
+    page = Overview(
+        six.figures(measured, visit.addresses),
+        charts.chart(buckets, since, until),
+        failures=[_failure(each, visit) for each in failures.items],
+        collectors=collectors,
+        gaps=[gap for gap in gaps if gap.ended_at > visit.now - _HOUR],
+        workers_seen=bool(measured.workers),
+        tasks_seen=any(count.value for count in measured.counts.values()),
+    )
+    frame = visit.frame("Overview", here="overview", interval=_REFRESH)
+    template = "overview.html" if page.tasks_seen else "waiting.html"
+    return Template(template, context={"frame": frame, "page": page, "transport": visit.cluster.transport})
+
+
+async def _measured(reads: Reads, visit: Visit) -> Measured:
+    cluster_id = visit.cluster.id
+    since, until = charts.window(visit.now)
+    async with reads.connect() as connection:
+        return Measured(
+            now=await series.figures(connection, cluster_id, since, until),
+            before=await series.figures(connection, cluster_id, since - _HOUR, since),
+            run=await series.runtime(connection, cluster_id, since, until),
+            run_before=await series.runtime(connection, cluster_id, since - _HOUR, since),
+            wait=await series.wait(connection, cluster_id, since, until),
+            wait_before=await series.wait(connection, cluster_id, since - _HOUR, since),
+            counts=await tasks.state_counts(connection, tasks.TaskQuery(cluster_id=cluster_id)),
+            workers=await workers.workers(connection, cluster_id),
+        )
+
+
+def _failure(task: TaskSummary, visit: Visit) -> TaskRow:
+    return task_row.row(task, TaskQuery(), visit.addresses, now=visit.now)

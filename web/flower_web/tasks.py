@@ -1,0 +1,88 @@
+"""The task list: a page, and the rows that its live island asks for again."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from litestar import Request, get
+from litestar.datastructures import State
+from litestar.response import Template
+
+from flower_api.reads import Reads
+from flower_store import cursors
+from flower_store.cursors import Cursor
+from flower_store.reads import tasks as stored
+from flower_store.records import Page, TaskSummary
+from flower_web import task_list, task_query, task_row
+from flower_web.task_list import TaskList
+from flower_web.task_query import TaskQuery
+from flower_web.task_row import RowsAnswer
+from flower_web.visit import Visit
+
+AnyRequest = Request[object, object, State]
+
+
+@get("/c/{cluster:str}/tasks", include_in_schema=False)
+async def tasks(request: AnyRequest, reads: Reads, visit: Visit) -> Template:
+    """One page of the list."""
+    query = task_query.parsed(request.query_params)
+    async with reads.connect() as connection:
+        names = await stored.names(connection, visit.cluster.id)
+        wanted = store_query(query, visit.cluster.id, names)
+        page = await stored.page(connection, wanted)
+        # With a name to filter by, a count may have to look at every task of a state: the rows must not wait for it.
+        counts = None if query.name else await stored.state_counts(connection, wanted)
+    rows = [task_row.row(each, query, visit.addresses, now=visit.now) for each in page.items]
+    shown = TaskList(
+        query, visit.addresses, rows=rows, newest=newest(query, page), next=page.next, names=names, counts=counts
+    )
+    return Template("tasks.html", context={"frame": visit.frame("Tasks", here="tasks"), "list": shown})
+
+
+@get("/c/{cluster:str}/task-rows", include_in_schema=False)
+async def task_rows(request: AnyRequest, reads: Reads, visit: Visit) -> Template:
+    """The rows of these ids as they are now, and how many tasks of the view are newer than the page."""
+    query = task_query.parsed(request.query_params)
+    ids = request.query_params.getall("id", [])[: task_query.MOST_IDS]
+    than = cursor(request.query_params.get("newest", ""))
+    newer = None
+    async with reads.connect() as connection:
+        found = await stored.by_ids(connection, visit.cluster.id, ids)
+        if than is not None:
+            names = await stored.names(connection, visit.cluster.id)
+            newer = await stored.newer(connection, store_query(query, visit.cluster.id, names), than)
+    rows = [task_row.row(each, query, visit.addresses, now=visit.now) for each in found]
+    answer = RowsAnswer(rows, visit.now)
+    if newer is not None:
+        answer = RowsAnswer(rows, visit.now, newer.value, task_list.newer_text(newer))
+    return Template("task_rows.html", context={"answer": answer})
+
+
+def store_query(query: TaskQuery, cluster_id: int, names: Sequence[str]) -> stored.TaskQuery:
+    """The view as the store reads it. A name that no task has is taken as the beginning of one."""
+    beginning = query.name and query.name not in names and not query.name.endswith("*")
+    return stored.TaskQuery(
+        cluster_id=cluster_id,
+        states=query.states,
+        name=(f"{query.name}*" if beginning else query.name) or None,
+        after=cursor(query.after),
+        limit=query.limit,
+    )
+
+
+def cursor(token: str) -> Cursor | None:
+    """The place in the list; None, its beginning, for what is no place."""
+    try:
+        return cursors.parse(token)
+    except cursors.BadCursor:
+        return None
+
+
+def newest(query: TaskQuery, page: Page[TaskSummary]) -> str | None:
+    """The token of the first row of the list's beginning; on an empty page everything that comes is newer."""
+    if query.after:
+        return None
+    if not page.items:
+        return Cursor(datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0)).token()
+    first = page.items[0]
+    return Cursor(first.seen_at, first.key).token()

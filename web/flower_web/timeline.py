@@ -1,0 +1,88 @@
+"""The story of a task's last attempt: sent, received, started, end, and the time between them.
+
+An event that was missed is shown as not captured; time between two clocks that disagree is not shown at all.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from flower_store import states
+from flower_store.records import TaskRecord
+from flower_web import spans
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step; `gap` is the seconds to the next one, `gap_label` what they were spent on."""
+
+    label: str
+    kind: str
+    at: datetime | None
+    note: str = ""
+    gap: float | None = None
+    gap_label: str = ""
+    last: bool = False
+    disagree: bool = False
+    """The next event is older than this one by its sender's clock."""
+
+
+_ENDS = {
+    states.SUCCESS: ("Succeeded", "success"),
+    states.FAILURE: ("Failed", "failure"),
+    states.REVOKED: ("Revoked", "revoked"),
+    states.REJECTED: ("Rejected", "rejected"),
+    states.RETRY: ("Gave back, to be tried again", "retry"),
+}
+
+
+def timeline(task: TaskRecord) -> Sequence[Step]:
+    """The steps in order. A step that is yet to come is left out; one that must have been stands as missing."""
+    steps = [_sent(task), _received(task), _started(task)]
+    end = _end(task)
+    reached = [*steps, end] if end else steps
+    while reached and reached[-1].at is None:
+        reached.pop()
+    return [_spaced(step, following) for step, following in zip(reached, [*reached[1:], None], strict=True)]
+
+
+def _sent(task: TaskRecord) -> Step:
+    parts = [f"by {task.client}" if task.client else "", f"to queue {task.queue}" if task.queue else ""]
+    return Step("Sent", "sent", task.sent_at, " ".join(filter(None, parts)), gap_label="in the broker")
+
+
+def _received(task: TaskRecord) -> Step:
+    label = "held by the worker until its time" if task.due_at else "held by the worker"
+    return Step("Received", "received", task.received_at, gap_label=label)
+
+
+def _started(task: TaskRecord) -> Step:
+    return Step("Started", "started", task.started_at, gap_label="running")
+
+
+def _end(task: TaskRecord) -> Step | None:
+    if task.state not in _ENDS:
+        return None
+    label, kind = _ENDS[task.state]
+    at = task.yielded_at if task.state == states.RETRY else task.ended_at
+    return Step(label, kind, at, _end_note(task))
+
+
+def _end_note(task: TaskRecord) -> str:
+    if task.state == states.REVOKED:
+        reasons = [
+            "it had expired" if task.expired else "",
+            f"terminated with {task.signum}" if task.terminated and task.signum else "",
+            "terminated" if task.terminated and not task.signum else "",
+        ]
+        return ", ".join(filter(None, reasons))
+    if task.state == states.SUCCESS and task.runtime is None:
+        return "the worker told no run time"
+    return ""
+
+
+def _spaced(step: Step, following: Step | None) -> Step:
+    if following is None:
+        return replace(step, last=True)
+    backwards = step.at is not None and following.at is not None and following.at < step.at
+    return replace(step, gap=spans.between(step.at, following.at), disagree=backwards)

@@ -1,0 +1,36 @@
+"""One request for a cluster's page: which cluster it means, the moment, and the frame round the answer."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from litestar.params import FromPath
+
+from flower_api.reads import Reads, UnknownCluster
+from flower_api.settings import ApiSettings
+from flower_store.records import ClusterRecord
+from flower_web.addresses import Addresses
+from flower_web.frame import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What every page of a cluster begins with."""
+
+    cluster: ClusterRecord
+    clusters: tuple[str, ...]
+    addresses: Addresses
+    now: datetime
+
+    def frame(self, title: str, *, here: str, interval: int = 500) -> Frame:
+        """The frame of a page of this cluster."""
+        return Frame(title, self.addresses, self.now, here=here, clusters=self.clusters, interval=interval)
+
+
+async def provide_visit(reads: Reads, api_settings: ApiSettings, now: datetime, cluster: FromPath[str]) -> Visit:
+    """The dependency `visit`. Raises UnknownCluster."""
+    known = await reads.clusters()
+    found = next((each for each in known if each.slug == cluster), None)
+    if found is None:
+        raise UnknownCluster(detail=f"No cluster is called {cluster!r}.")
+    slugs = tuple(each.slug for each in known)
+    return Visit(found, slugs, Addresses(api_settings.root, found.slug), now)
