@@ -3,8 +3,9 @@
 The rule, in order (`docs/architecture.md`, "The merge rule"; tried on the cases in `tests/store/cases.py`):
 
 1. succeeded: SUCCESS, whatever else is there.
-2. The later of failed and revoked, or else rejected, if neither started nor received is later than it:
-   FAILURE, REVOKED or REJECTED. Otherwise the task was sent again and what is older than that end does not count.
+2. The later of failed and revoked if neither started nor received is later, or else rejected if none is:
+   FAILURE, REVOKED or REJECTED. (Celery 5.7 tells a refused task as failed and rejected: a FAILURE.) Where something
+   began after the last end, the task was sent again, and what is older than that end does not count.
 3. started, unless the same process has since given the task back: STARTED.
 4. given back: RETRY when retried, even if the next attempt is already received (it waits for its time);
    otherwise RECEIVED when received again, else REJECTED.
@@ -55,11 +56,7 @@ _RULES: tuple[tuple[str, str, str], ...] = (
     ("succeeded_at IS NOT NULL", SUCCESS, "succeeded_worker_id"),
     (_ended("failed", over=("revoked",)), FAILURE, "failed_worker_id"),
     (_ended("revoked", over=("failed",)), REVOKED, "revoked_worker_id"),
-    (
-        f"failed_at IS NULL AND revoked_at IS NULL AND {_ended('rejected', over=())}",
-        REJECTED,
-        "rejected_worker_id",
-    ),
+    (_ended("rejected", over=()), REJECTED, "rejected_worker_id"),
     (_RUNNING, STARTED, "started_worker_id"),
     (f"NOT {_covered('yielded')} AND yielded_type = 'task-retried'", RETRY, "yielded_worker_id"),
     (

@@ -36,10 +36,12 @@ def state(events: Iterable[TaskEvent]) -> str:
     kept = registers(events)
     if "succeeded" in kept:
         return "SUCCESS"
-    end = _end(kept)
-    begun = [kept[name] for name in ("started", "received") if name in kept]
-    if end is not None and all(time_key(event) <= time_key(end) for event in begun):
-        return {"failed": "FAILURE", "revoked": "REVOKED", "rejected": "REJECTED"}[_register(end)]
+    begun = [time_key(kept[name]) for name in ("started", "received") if name in kept]
+    for names in (("failed", "revoked"), ("rejected",)):
+        end = _latest(kept, names)
+        if end is not None and all(key <= time_key(end) for key in begun):
+            return {"failed": "FAILURE", "revoked": "REVOKED", "rejected": "REJECTED"}[_register(end)]
+    end = _latest(kept, ("failed", "revoked", "rejected"))
     return _unfinished({name: event for name, event in kept.items() if not _ended_before(event, end)} | _facts(kept))
 
 
@@ -66,11 +68,8 @@ def _ended_before(event: TaskEvent, end: TaskEvent | None) -> bool:
     return end is not None and time_key(event) <= time_key(end)
 
 
-def _end(kept: Registers) -> TaskEvent | None:
-    ends = [kept[name] for name in ("failed", "revoked") if name in kept]
-    if ends:
-        return max(ends, key=time_key)
-    return kept.get("rejected")
+def _latest(kept: Registers, names: Iterable[str]) -> TaskEvent | None:
+    return max((kept[name] for name in names if name in kept), key=time_key, default=None)
 
 
 def _register(event: TaskEvent) -> str:
