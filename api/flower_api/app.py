@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 import structlog
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.config.compression import CompressionConfig
 from litestar.di import Provide
 from litestar.plugins import PluginProtocol
@@ -17,7 +17,8 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 from litestar.types import ControllerRouterHandler
 
-from flower_api import flower2, health, reference, stream, wire
+from flower_api import health, reference, stream, wire
+from flower_api.flower2 import router
 from flower_api.live import Live
 from flower_api.problems import ErrorPage, Problems
 from flower_api.reads import Reads
@@ -41,16 +42,23 @@ def create_app(
 ) -> Litestar:
     """The API, and whatever else the composition serves with it.
 
-    - Handlers may ask for `reads: Reads`, `hub: Live`, `api_settings: ApiSettings` by these names.
+    - `extra_handlers` stand under the prefix and stay out of the reference. Handlers may ask for
+      `reads: NamedDependency[Reads]`, `hub: NamedDependency[Live]`, `api_settings: NamedDependency[ApiSettings]`.
     - `error_page` answers browsers (Accept: text/html) outside `/api/`.
-    - `reference_assets` say where Swagger UI's files are served; without them `/api/docs` is JSON alone.
+    - `reference_assets` say where Swagger UI's files are served; without them `/api/docs` is not there.
     - `app.lifespan()` raises WrongSchema where the database is of another revision; one that is away is waited for.
     """
     reads = Reads(store)
     hub = Live(partial(notices.listen, store), most=settings.live_streams)
     app = Litestar(
         path=settings.root,
-        route_handlers=[*health.HANDLERS, stream.stream, *flower2.handlers(), *reference.HANDLERS, *extra_handlers],
+        route_handlers=[
+            *health.HANDLERS,
+            stream.stream,
+            router.router(),
+            *reference.handlers(settings, reference_assets),
+            Router("/", route_handlers=extra_handlers, include_in_schema=False),
+        ],
         dependencies={
             "reads": _given(reads),
             "hub": _given(hub),
@@ -59,9 +67,11 @@ def create_app(
         lifespan=[partial(_lifespan, reads=reads, hub=hub)],
         exception_handlers={Exception: Problems(root=settings.root, error_page=error_page).handle},
         compression_config=CompressionConfig("gzip", gzip_compress_level=5, exclude_opt_key="uncompressed"),
-        openapi_config=reference.config(settings, reference_assets),
+        openapi_config=reference.config(),
         template_config=template_config,
         plugins=list(plugins),
+        debug=False,  # else LITESTAR_DEBUG could turn tracebacks on
+        pdb_on_exception=False,
         logging_config=None,  # the composition decides; Litestar's own would log request bodies
     )
     app.state.hub = hub

@@ -4,13 +4,13 @@ Our own addresses answer with problem details (RFC 9457); `/api/…` answers in 
 """
 
 import http
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 import structlog
 from litestar import Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, ValidationException
 
 from flower_api import wire
 from flower_store import errors
@@ -50,7 +50,8 @@ class Problems:
             return Response(
                 problem.detail.encode(errors="replace"),
                 status_code=problem.status,
-                media_type="text/plain; charset=UTF-8",
+                media_type="text/plain",
+                encoding="UTF-8",
                 headers=headers,
             )
         if self._error_page is not None and "text/html" in request.headers.get("accept", ""):
@@ -72,8 +73,10 @@ def _problem(error: Exception, *, request_id: str) -> Problem:
 def _told(error: Exception) -> tuple[int, str]:
     """The status and a sentence that may leave the house."""
     match error:
-        case HTTPException():
-            return error.status_code, _sentence(error)
+        case ValidationException():
+            return 400, _invalid(error)
+        case HTTPException() if error.status_code != http.HTTPStatus.INTERNAL_SERVER_ERROR:
+            return error.status_code, error.detail
         case errors.StatementTimeout():
             return 504, "the database took too long for this: ask for less, or for a shorter time"
         case errors.Unavailable():
@@ -84,10 +87,15 @@ def _told(error: Exception) -> tuple[int, str]:
             return 500, "this failed, and the log of this process says why"
 
 
-def _sentence(error: HTTPException) -> str:
-    if error.status_code >= http.HTTPStatus.INTERNAL_SERVER_ERROR and type(error).__module__.startswith("litestar"):
-        return error.detail or http.HTTPStatus(error.status_code).phrase
-    return error.detail
+def _invalid(error: ValidationException) -> str:
+    """Each field and its rule; Litestar keeps them apart from its sentence."""
+    told = [f"{one['key']}: {one['message']}" for one in _entries(error.extra)]
+    return "; ".join(told) or error.detail
+
+
+def _entries(extra: object) -> list[Mapping[str, str]]:
+    entries = extra if isinstance(extra, list) else []
+    return [one for one in entries if isinstance(one, Mapping) and {"key", "message"} <= one.keys()]
 
 
 def _headers(error: Exception) -> dict[str, str]:

@@ -13,7 +13,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery
 from litestar.response import Stream
 
-from flower_api import live
+from flower_api import arguments, live
 from flower_api.live import Live, Subscription
 from flower_api.reads import Reads
 from flower_api.settings import ApiSettings
@@ -26,6 +26,7 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx wou
 
 @get(
     "/events/stream",
+    guards=[arguments.only("c")],
     opt={"uncompressed": True},
     media_type="text/event-stream",
     responses={200: ResponseSpec(str, description="Events `changed` and `resync`.", media_type="text/event-stream")},

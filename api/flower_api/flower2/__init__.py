@@ -1,8 +1,1 @@
 """Flower 2's REST API, key by key and message by message; what differs on purpose is in `docs/flower-compat.md`."""
-
-from litestar.types import ControllerRouterHandler
-
-
-def handlers() -> list[ControllerRouterHandler]:
-    """What is served under `/api/`."""
-    return []

@@ -1,0 +1,15 @@
+"""What is served under `/api/`, behind the gate."""
+
+from litestar import Router
+
+from flower_api.flower2 import gate, tasks, workers
+
+
+def router() -> Router:
+    """A new one for each application."""
+    return Router(
+        "/api",
+        route_handlers=[tasks.list_tasks, tasks.task_info, tasks.task_types, workers.list_workers],
+        guards=[gate.closed],
+        tags=["Flower 2"],
+    )
