@@ -16,11 +16,11 @@ def reserve_stock(order_id: int, sku: str) -> dict[str, object]:
 
 @task("shop.orders.capture_payment", max_retries=3)
 def capture_payment(order_id: int, *, amount: str, currency: str = "EUR") -> dict[str, object]:
-    """Charge the card: some are declined, and the gateway sometimes answers only the second or third time."""
+    """Charge the card: some are declined, and the gateway may answer at a second try, or not at all."""
     work(order_id, shortest=0.01, longest=0.06)
     if strikes(order_id, one_in=23, salt=1):
         raise PaymentDeclined(f"card declined for order {order_id}: insufficient funds")
-    if strikes(order_id, one_in=13, salt=2) and running().request.retries < 1 + order_id % 2:
+    if strikes(order_id, one_in=13, salt=2) and running().request.retries < 1 + order_id % 4:
         late = GatewayTimeout(f"payment gateway gave no answer for order {order_id} within 2000 ms")
         raise running().retry(exc=late, countdown=1.5)
     return {"order": order_id, "captured": f"{amount} {currency}"}

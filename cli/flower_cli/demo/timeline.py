@@ -5,7 +5,7 @@ from collections.abc import Callable
 from itertools import count
 from random import Random
 
-from flower_cli.demo.scenarios import MIX, REGULARS, Regular, Scenario, Share
+from flower_cli.demo.scenarios import MIX, REGULARS, Regular
 
 # A process that was stopped for longer (a closed laptop) goes on from now and does not make up for lost time.
 LONGEST_DELAY_SECONDS = 5.0
@@ -46,26 +46,27 @@ class Timeline:
 def of_the_shop(random: Random, *, tasks_per_second: float, clock: Callable[[], float]) -> Timeline:
     """The mix at random moments, this many tasks a second on average, and slow scenarios at their own pace."""
     timeline = Timeline(clock)
-    arrivals_per_second = tasks_per_second / _tasks_per_arrival(MIX)
 
     def visit() -> None:
         share = random.choices(MIX, weights=[share.weight for share in MIX])[0]
         share.scenario(random, timeline.later)
 
-    timeline.every(lambda: random.expovariate(arrivals_per_second), visit, first_after=0)
+    timeline.every(gaps(random, tasks_per_second=tasks_per_second), visit, first_after=0)
     for regular in REGULARS:
         _repeat(timeline, regular, random)
     return timeline
 
 
+def gaps(random: Random, *, tasks_per_second: float) -> Callable[[], float]:
+    """Seconds between one arrival and the next, each of which sends what the mix sends on average."""
+    weights = sum(share.weight for share in MIX)
+    tasks_per_arrival = sum(share.weight * share.tasks for share in MIX) / weights
+    return lambda: random.expovariate(tasks_per_second / tasks_per_arrival)
+
+
 def _repeat(timeline: Timeline, regular: Regular, random: Random) -> None:
-    scenario: Scenario = regular.scenario
     timeline.every(
         regular.every.total_seconds,
-        lambda: scenario(random, timeline.later),
+        lambda: regular.scenario(random, timeline.later),
         first_after=regular.first_after.total_seconds(),
     )
-
-
-def _tasks_per_arrival(mix: tuple[Share, ...]) -> float:
-    return sum(share.weight * share.tasks for share in mix) / sum(share.weight for share in mix)
