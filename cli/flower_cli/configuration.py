@@ -1,6 +1,6 @@
 """The values that are in force: flag before environment before file before default, each with where it came from."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -60,16 +60,19 @@ def gather(
     *,
     file: str | None,
     known: Declarations,
+    taken: Collection[str],
     common: Mapping[str, str] = environment.COMMON_NAMES,
 ) -> Configuration:
-    """All sources in one; `known` are the settings of every command, because they share variables and file.
+    """All sources in one. `known` are the settings of every command, because they share variables and file;
+    `taken` those of this one: what the others are given, right or wrong, is not its business.
 
     Raises Refused for what is unknown or has the wrong form.
     """
     from_environment = environment.read(environ, known, common)
     path = file or environ.get(environment.CONFIG)
     from_file = toml_file.read(Path(path).expanduser(), known) if path else Reading({})
-    given = {**from_file.given, **from_environment.given, **flags.given}
+    everything = {**from_file.given, **from_environment.given, **flags.given}
+    given = {name: one for name, one in everything.items() if name in taken}
     return Configuration(
         declared=known,
         given=given,

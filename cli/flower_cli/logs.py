@@ -15,8 +15,8 @@ from flower_cli.configuration import Configuration
 from flower_cli.masking import Mask
 from flower_cli.settings import LogSettings
 
-# Chatty at info about what is no news to us: connections opened, migrations' plumbing.
-QUIET = ("alembic.runtime.plugins", "amqp", "asyncio", "httpcore", "httpx", "kombu", "urllib3", "uvicorn.access")
+# Chatty at info about what is no news to us: connections opened, each migration's plumbing.
+QUIET = ("alembic", "amqp", "asyncio", "httpcore", "httpx", "kombu", "urllib3", "uvicorn.access")
 
 
 def start(configuration: Configuration, *, stream: TextIO | None = None) -> None:

@@ -63,8 +63,7 @@ class SettingsCommand(click.Command):
                 "max_content_width": 110,
             },
         )
-        taken = {name for parameter in self.params if (name := parameter.name)}
-        self.params += _of_flower2(taken)
+        self.params += _of_flower2()
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse; raise Refused with the nearest option for an unknown one."""
@@ -85,6 +84,7 @@ class SettingsCommand(click.Command):
             os.environ,
             file=ctx.params["config"],
             known=known,
+            taken=declarations.of(*self.takes),
             common=self._common,
         )
         run: Callable[[Configuration], None] = pkgutil.resolve_name(self._runner)
@@ -156,11 +156,11 @@ class _Option(click.Option):
         return f"{flag} / --no-{flag.removeprefix('--')}", record[1]
 
 
-def _of_flower2(taken: set[str]) -> list[click.Option]:
+def _of_flower2() -> list[click.Option]:
     """Hidden options that warn, so that a command line of Flower's still starts."""
     return [
         _Option([declarations.flag(name), name], hidden=True, is_flag=False, flag_value="true")
-        for name in flower2.missing(taken)
+        for name in flower2.missing(rooms.known())
     ]
 
 

@@ -21,7 +21,7 @@ def gathered(
 ) -> Configuration:
     given = {name: Given(f"--{name}", value) for name, value in (flags or {}).items()}
     path = str(file) if file else None
-    return configuration.gather(Reading(given), environ, file=path, known=rooms.known())
+    return configuration.gather(Reading(given), environ, file=path, known=rooms.known(), taken=rooms.known())
 
 
 def toml(directory: Path, text: str) -> Path:

@@ -1,0 +1,100 @@
+"""`flower demo`: a Celery cluster of our own at work, and all of `flower up` beside it.
+
+Nothing here is anybody else's: database and broker are private, and logs lie in the data directory. The history
+stays there and is shown again by the next demo.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from flower_cli import errors, logs, machine
+from flower_cli.child import Child
+from flower_cli.configuration import Configuration
+from flower_cli.demo import workload
+from flower_cli.embedded import errors as embedded_errors
+from flower_cli.embedded.broker import Broker
+from flower_cli.embedded.lock import DirectoryLock
+from flower_cli.machine import Machine
+from flower_cli.progress import Progress
+from flower_cli.readiness import READY, Place
+from flower_cli.settings import DemoSettings, MachineSettings
+from flower_cli.stopping import Stop, Stopped
+from flower_cli.up import Pair, embedded_postgres
+
+OWN_NAMES = ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "CELERY_APP", "RATE", "PORT")
+
+
+def run(configuration: Configuration) -> None:
+    """Run until a signal comes; raises Refused or Failed."""
+    logs.start(configuration)
+    pair = Pair.planned(configuration)
+    rate = configuration.settings(DemoSettings).rate
+    home = configuration.settings(MachineSettings).directory("demo")
+    lock = _locked(home)
+    progress = Progress(sys.stdout, live=sys.stdout.isatty())
+    with lock, Stop() as stop, Machine(configuration, stop=stop, progress=progress) as tree:
+        try:
+            _start(configuration, tree, pair, home=home, rate=rate, stop=stop)
+            progress.say(f"Flower is up at {pair.api.url}")
+            tree.watch()
+        except Stopped:
+            return
+
+
+def _locked(home: Path) -> DirectoryLock:
+    """Ours for as long as we live: two demos would write into one another's logs."""
+    home.mkdir(parents=True, exist_ok=True)
+    lock = DirectoryLock(home)
+    try:
+        lock.take()
+    except embedded_errors.InUse as error:
+        raise errors.Refused(str(error)) from error
+    return lock
+
+
+def _start(configuration: Configuration, tree: Machine, pair: Pair, *, home: Path, rate: float, stop: Stop) -> None:
+    logs_in = home / "logs"
+    logs_in.mkdir(exist_ok=True)
+    database = tree.serve("PostgreSQL", embedded_postgres(configuration, "demo", stop=stop))
+    tree.migrate(database)
+    broker = tree.serve("the broker", Broker(home / "broker", wait=stop.pause))
+    pair.start(tree, database, logs_in=logs_in, broker=broker)
+    pair.await_ready(tree)
+    # The collector listens before the first worker speaks, so that the demo's history has no holes.
+    celery = {"CELERY_BROKER_URL": broker, "CELERY_RESULT_BACKEND": broker, "RATE": str(rate)}
+    environment = machine.environment(celery, without=OWN_NAMES)
+    tree.run(*(_worker(worker, environment, logs_in) for worker in workload.WORKERS))
+    tree.await_ready("starting three Celery workers", _workers_online(pair.api))
+    tree.run(
+        Child(
+            "producer",
+            workload.producer_command(),
+            environment,
+            log=logs_in / "producer.log",
+            stop_signal=workload.STOP_PRODUCER,
+        )
+    )
+
+
+def _worker(worker: workload.Worker, environment: dict[str, str], logs_in: Path) -> Child:
+    return Child(
+        f"worker {worker.name}",
+        worker.command(),
+        environment,
+        log=logs_in / f"worker-{worker.name}.log",
+        stop_signal=workload.STOP_WORKER,
+    )
+
+
+def _workers_online(api: Place) -> Callable[[], str]:
+    """Ask the API, as a reader of the dashboard would: it must know every worker, and as online."""
+
+    def waiting_for() -> str:
+        status, body = api.get("/api/workers?status=true")
+        states: dict[str, bool] = json.loads(body) if status == READY else {}
+        online = [name.partition("@")[0] for name, is_online in states.items() if is_online]
+        return ", ".join(worker.name for worker in workload.WORKERS if worker.name not in online)
+
+    return waiting_for

@@ -1,0 +1,24 @@
+"""`flower api`, `flower-api`: serve the API and the dashboard until a signal comes."""
+
+from flower_api import server
+from flower_api.settings import ApiSettings
+from flower_cli import errors, exposure, logs, named_database
+from flower_cli.configuration import Configuration
+from flower_store import errors as store_errors
+from flower_store.settings import SettingError
+from flower_web import app
+from flower_web.assets import AssetsMissing
+
+
+def run(configuration: Configuration) -> None:
+    """Serve; raises Refused for a port that is taken and for a database of another schema."""
+    logs.start(configuration)
+    exposure.check(configuration)
+    settings = configuration.settings(ApiSettings)
+    store = named_database.settings(configuration)
+    try:
+        server.serve(app.create_app(settings, store), settings)
+    except SettingError as error:
+        raise configuration.refusal(error) from error
+    except (store_errors.WrongSchema, AssetsMissing) as error:
+        raise errors.Refused(str(error)) from error
