@@ -33,18 +33,12 @@ class CollectorSettings:
         metavar="NAME",
         help="Celery application (celery's -A) whose configuration is read; its tasks are never needed.",
     )
-    cluster: str = setting(
-        "default", help="Name of the cluster in addresses: lower-case letters, digits and hyphens."
-    )
-    event_exchange: str | None = setting(
-        None, help="Celery's event_exchange; by default the app's, or celeryev."
-    )
+    cluster: str = setting("default", help="Name of the cluster in addresses: lower-case letters, digits and hyphens.")
+    event_exchange: str | None = setting(None, help="Celery's event_exchange; by default the app's, or celeryev.")
     event_queue_prefix: str | None = setting(
         None, help="Celery's event_queue_prefix; one of your own also begins the name of our queue."
     )
-    control_exchange: str | None = setting(
-        None, help="Celery's control_exchange; by default the app's, or celery."
-    )
+    control_exchange: str | None = setting(None, help="Celery's control_exchange; by default the app's, or celery.")
     queue_name: str = setting(
         "",
         help="RabbitMQ queue that holds events for this cluster's collectors; by default flower.CLUSTER.",
@@ -58,9 +52,7 @@ class CollectorSettings:
     queue_max_length: int = setting(
         0, help="RabbitMQ: messages the queue may hold; past it the oldest are dropped; 0 is no bound."
     )
-    queue_ttl: timedelta = setting(
-        _NOTHING, help="RabbitMQ: events older than this are dropped unread; 0 is never."
-    )
+    queue_ttl: timedelta = setting(_NOTHING, help="RabbitMQ: events older than this are dropped unread; 0 is never.")
     # COPY reaches 47,000 rows a second at 1,000 a batch against 20,200 at 100; past 5,000 only latency grows.
     batch_size: int = setting(2_000, help="Events written in one transaction, at most.")
     flush_after: timedelta = setting(
@@ -73,9 +65,7 @@ class CollectorSettings:
     buffer_size: int = setting(
         100_000, help="Messages held in memory, at most; Redis drops the oldest past it and records a gap."
     )
-    buffer_max_bytes: int = setting(
-        64 * 1024**2, help="Bytes of messages held in memory, at most; as buffer_size."
-    )
+    buffer_max_bytes: int = setting(64 * 1024**2, help="Bytes of messages held in memory, at most; as buffer_size.")
     enable_events: bool = setting(
         True,
         help="Tell workers to send task events, again and again, so that new workers do too.",
@@ -86,15 +76,11 @@ class CollectorSettings:
     inspect_interval: timedelta = setting(
         timedelta(seconds=30), help="How often workers are asked about themselves; 0 is never."
     )
-    inspect_timeout: timedelta = setting(
-        timedelta(seconds=2), help="How long answers of workers are waited for."
-    )
+    inspect_timeout: timedelta = setting(timedelta(seconds=2), help="How long answers of workers are waited for.")
     collector_address: str = setting(
         "127.0.0.1", help="Address of the collector's health and metrics; 0.0.0.0 in a container."
     )
-    collector_port: int = setting(
-        5556, help="Port of the collector's health and metrics; 0 takes a free one."
-    )
+    collector_port: int = setting(5556, help="Port of the collector's health and metrics; 0 takes a free one.")
     stop_timeout: timedelta = setting(
         timedelta(seconds=20), help="How long a stop waits for what is in memory to be written."
     )

@@ -116,15 +116,20 @@ class Writer:
         with self._translated() as connection:
             return partitions.ensure(connection, now)
 
+    def trim_set_aside(self, keep: int) -> int:
+        """Delete all but the newest records of set-aside input; returns how many went."""
+        with self._translated() as connection:
+            return connection.execute(_TRIM_ASIDE, {"cluster": self._cluster_id, "keep": keep}).rowcount
+
     def record_gap(self, started_at: datetime, ended_at: datetime, *, reason: str, detail: str = "") -> None:
         """Record an interval in which events were or may have been lost."""
         with self._translated() as connection:
             connection.execute(_GAP, (self._cluster_id, started_at, ended_at, reason, detail))
 
-    def last_beat(self) -> datetime | None:
-        """When a collector of this cluster last said that it lived; None if never."""
+    def last_beat(self, *, other_than: UUID | None = None) -> datetime | None:
+        """When a collector of this cluster, or another one than this, last said that it lived; None if never."""
         with self._translated() as connection:
-            row = connection.execute(_LAST_BEAT, (self._cluster_id,)).fetchone()
+            row = connection.execute(_LAST_BEAT, (self._cluster_id, other_than)).fetchone()
             return row[0] if row else None
 
     def beat(self, instance: Instance, *, stored: int, aside: int, lag: timedelta | None) -> None:
@@ -264,7 +269,13 @@ VALUES (%s, %s, %s, %s, %s, %s, %s)
 
 _GAP = "INSERT INTO gap (cluster_id, started_at, ended_at, reason, detail) VALUES (%s, %s, %s, %s, %s)"
 
-_LAST_BEAT = "SELECT max(beat_at) FROM collector WHERE cluster_id = %s"
+_LAST_BEAT = "SELECT max(beat_at) FROM collector WHERE cluster_id = %s AND id IS DISTINCT FROM %s::uuid"
+
+_TRIM_ASIDE = """
+DELETE FROM set_aside WHERE cluster_id = %(cluster)s AND id <= (
+  SELECT id FROM set_aside WHERE cluster_id = %(cluster)s ORDER BY id DESC OFFSET %(keep)s LIMIT 1
+)
+"""
 
 _BEAT = """
 INSERT INTO collector (id, cluster_id, hostname, pid, version, promise, stored, set_aside, lag)

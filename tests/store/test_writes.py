@@ -9,9 +9,9 @@ from tests.store.conftest import Query
 
 from flower_store import errors, factories
 from flower_store.events import SetAside
-from flower_store.factories import NOON, a_success, an_event
+from flower_store.factories import NOON, a_success, an_event, uuid_of
 from flower_store.settings import StoreSettings
-from flower_store.writes import SET_ASIDE_BODY, Writer
+from flower_store.writes import SET_ASIDE_BODY, Instance, Writer
 
 IDS = [f"00000000-0000-4000-8000-{number:012d}" for number in range(1, 21)]
 
@@ -174,6 +174,28 @@ def test_set_aside_messages_are_kept_with_their_reason_and_cut(writer: Writer, q
     assert query("SELECT reason, detail, length(body) FROM set_aside") == [("not_json", "nul ␀ in it", SET_ASIDE_BODY)]
 
 
+def test_only_the_newest_records_of_set_aside_input_outlive_a_trim(writer: Writer, query: Query) -> None:
+    writer.write([], aside=[_aside(str(number)) for number in range(5)])
+
+    trimmed = (writer.trim_set_aside(2), writer.trim_set_aside(2))
+
+    assert trimmed == (3, 0)
+    assert query("SELECT detail FROM set_aside ORDER BY id") == [("3",), ("4",)]
+
+
+def test_a_collector_can_ask_whether_another_one_lives(writer: Writer) -> None:
+    me, other = (Instance(uuid_of(word), "host", 1, "3", "") for word in ("me", "other"))
+    never = writer.last_beat()
+
+    writer.beat(me, stored=0, aside=0, lag=None)
+    alone = (writer.last_beat() is not None, writer.last_beat(other_than=me.id))
+    writer.beat(other, stored=0, aside=0, lag=None)
+
+    assert never is None
+    assert alone == (True, None)
+    assert writer.last_beat(other_than=me.id) is not None
+
+
 def test_only_one_writer_leads_a_cluster_until_it_ends(writer: Writer, settings: StoreSettings) -> None:
     other = Writer(settings, cluster="default")
     elsewhere = Writer(settings, cluster="staging")
@@ -244,3 +266,9 @@ def test_who_answers_an_inspection_is_alive_without_heartbeats(writer: Writer, q
 
     assert query("SELECT hostname, alive_until > now() + interval '80 s' FROM worker") == [("celery@quiet", True)]
     assert query("SELECT method, reply FROM worker_reply") == [("stats", {"pid": 7})]
+
+
+def _aside(detail: str) -> SetAside:
+    return SetAside(
+        received_at=NOON, reason="not_json", detail=detail, routing_key="", content_type="", body=b"",
+    )  # fmt: skip

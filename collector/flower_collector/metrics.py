@@ -1,0 +1,101 @@
+"""Every metric of the collector, in a registry of its own. Labels are bounded sets; none names a task or a worker."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_EVENTS = (1, 5, 10, 50, 100, 500, 1_000, 2_000, 5_000, 10_000)
+
+
+class Metrics:
+    """One collector's metrics."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._inputs()
+        self._outputs()
+        self._states()
+
+    def _inputs(self) -> None:
+        self.messages = Counter(
+            "flower_collector_messages_received", "Messages taken from the broker", registry=self.registry
+        )
+        self.events = Counter(
+            "flower_collector_events_received",
+            "Events found in messages: task, worker, or not_kept (talk among workers)",
+            ["group"],
+            registry=self.registry,
+        )
+        self.aside = Counter(
+            "flower_collector_events_set_aside",
+            "Messages and events that could not be taken as they were, by reason",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.clocks_clamped = Counter(
+            "flower_collector_clocks_clamped",
+            "Events whose logical clock was senseless and was put to 0",
+            registry=self.registry,
+        )
+        self.dropped = Counter(
+            "flower_collector_messages_dropped",
+            "Messages lost because the buffer was full while the database was away",
+            registry=self.registry,
+        )
+        self.reconnects = Counter(
+            "flower_collector_reconnects", "Times the broker had to be connected to again", registry=self.registry
+        )
+
+    def _outputs(self) -> None:
+        self.stored = Counter(
+            "flower_collector_events_stored", "Task events new to the store's log", registry=self.registry
+        )
+        self.batches = Counter(
+            "flower_collector_batches",
+            "Batches by outcome: written, bisected (the database refused an event), given_back",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.write_failures = Counter(
+            "flower_collector_write_failures",
+            "Attempts to write a batch that failed for want of the database",
+            registry=self.registry,
+        )
+        self.batch_events = Histogram(
+            "flower_collector_batch_events", "Events in a batch", buckets=_EVENTS, registry=self.registry
+        )
+        self.batch_seconds = Histogram(
+            "flower_collector_batch_seconds",
+            "Time to commit a batch",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.gaps = Counter(
+            "flower_collector_gaps",
+            "Intervals recorded in which events were or may have been lost",
+            ["reason"],
+            registry=self.registry,
+        )
+
+    def _states(self) -> None:
+        self.buffer_messages = Gauge(
+            "flower_collector_buffer_messages", "Messages waiting in memory", registry=self.registry
+        )
+        self.buffer_bytes = Gauge(
+            "flower_collector_buffer_bytes", "Bytes of messages waiting in memory", registry=self.registry
+        )
+        self.lag = Gauge(
+            "flower_collector_lag_seconds",
+            "From the newest event's own time to its commit, at the last batch",
+            registry=self.registry,
+        )
+        self.broker_connected = Gauge(
+            "flower_collector_broker_connected", "1 while events are being received", registry=self.registry
+        )
+        self.database_available = Gauge(
+            "flower_collector_database_available",
+            "1 while the database answered the last time",
+            registry=self.registry,
+        )
+        self.leading = Gauge(
+            "flower_collector_leader", "1 while this collector does the cluster's duties", registry=self.registry
+        )

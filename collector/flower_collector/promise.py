@@ -1,0 +1,22 @@
+"""What this set-up lets a collector promise, one sentence each: logged at start, shown with the collector."""
+
+QUORUM_QUEUE = (
+    "RabbitMQ, quorum queue: every event that the broker accepted is stored at least once and counted once; past the "
+    "queue's bounds the oldest are dropped."
+)
+FOUND_QUEUE = (
+    "RabbitMQ, a queue that was there with other arguments: every event that the broker still holds is stored at least "
+    "once and counted once; unless it is a quorum queue, a broker restart empties it."
+)
+CLASSIC_QUEUE = (
+    "AMQP broker without quorum queues: every event is stored at least once and counted once, except what is in the "
+    "queue when the broker restarts."
+)
+SUBSCRIPTION = (
+    "Redis publish/subscribe: nothing is lost while at least one collector is subscribed and keeps up; every gap is "
+    "recorded."
+)
+CONSUMED = (
+    "Broker without acknowledgement of events: what is in a collector's memory when it dies is lost; where the "
+    "transport cannot broadcast, there are no events at all."
+)

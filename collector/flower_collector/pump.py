@@ -1,0 +1,92 @@
+"""The writing thread: takes messages from the buffer, opens them, writes them in batches.
+
+It alone touches the batcher and the batch writer. It ends when the buffer is closed and empty, or time is up.
+"""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from flower_collector import gate
+from flower_collector.batcher import Batch, Batcher
+from flower_collector.buffer import Buffer
+from flower_collector.gate import Opened
+from flower_collector.message import Message
+from flower_collector.metrics import Metrics
+from flower_collector.reasons import Reason
+from flower_collector.writer import BatchWriter
+from flower_store import errors
+
+log = structlog.get_logger()
+
+GATE_DEFECT = "gate defect"
+WRITING_ENDED = "writing ended"
+
+
+class Pump(threading.Thread):
+    """`failed` is why it ended before its time: the database's schema is another one than this build's."""
+
+    def __init__(
+        self,
+        buffer: Buffer,
+        batcher: Batcher,
+        writer: BatchWriter,
+        *,
+        metrics: Metrics,
+        failed: Callable[[errors.StoreError], None],
+    ) -> None:
+        super().__init__(name="flower-writer", daemon=True)
+        self._buffer = buffer
+        self._batcher = batcher
+        self._writer = writer
+        self._metrics = metrics
+        self._failed = failed
+
+    def run(self) -> None:
+        """Work until the buffer is drained."""
+        try:
+            if self._writer.prepare():
+                self._work()
+        except errors.StoreError as error:
+            self._failed(error)
+        finally:
+            self._writer.close()
+            log.info(WRITING_ENDED, stored=self._writer.totals.stored, left_in_memory=len(self._buffer))
+
+    def _work(self) -> None:
+        while not self._buffer.drained:
+            message = self._buffer.take(self._batcher.remaining())
+            if message is not None:
+                self._batcher.add(message, self._opened(message))
+            if self._batcher.due and not self._flush():
+                return
+        self._flush()
+
+    def _flush(self) -> bool:
+        """Write the batch; False when time is up."""
+        batch = self._batcher.take()
+        return batch is None or self._writer.write(batch) or self._given_back(batch)
+
+    def _given_back(self, batch: Batch) -> bool:
+        return not batch.waits and self._writer.probe(lambda: not self._buffer.closed)
+
+    def _opened(self, message: Message) -> Opened:
+        try:
+            opened = gate.open_message(message)
+        except Exception:  # whatever a stranger's bytes do to us, the next message is read
+            log.exception(GATE_DEFECT)
+            aside = gate.set_aside(message, message.body, Reason.DEFECT, "the gate failed on it: see the log")
+            opened = Opened(aside=[aside])
+        self._count(opened)
+        return opened
+
+    def _count(self, opened: Opened) -> None:
+        metrics = self._metrics
+        metrics.events.labels("task").inc(len(opened.tasks))
+        metrics.events.labels("worker").inc(len(opened.workers))
+        metrics.events.labels("not_kept").inc(opened.not_kept)
+        metrics.clocks_clamped.inc(opened.clocks_clamped)
+        self._writer.totals.aside += len(opened.aside)
+        for reason, number in gate.counted(opened.aside).items():
+            metrics.aside.labels(reason).inc(number)

@@ -1,0 +1,147 @@
+"""RabbitMQ and its like: a queue of our own, messages acknowledged after the commit.
+
+The driver is used directly: kombu would unpack compressed bodies before any check of ours.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+import structlog
+
+from flower_collector import driver, gaps, promise
+from flower_collector.availability import Availability
+from flower_collector.message import Message
+from flower_collector.receivers.queue import EventQueue
+from flower_collector.receivers.receiver import Receiver, Surroundings
+from flower_collector.receivers.session import Session
+
+log = structlog.get_logger()
+
+GIVEN_BACK = "messages given back"
+CONSUMING_AGAIN = "database back, consuming again"
+
+POLL = 0.1
+"""Seconds that an acknowledgement may wait for while nothing arrives. With two batches of prefetch nobody notices."""
+
+HEARTBEAT_EVERY = 1.0
+"""Seconds between looks at the connection's heartbeat, which is 30 s (`app.HEARTBEAT`)."""
+
+DRAINED_AT_ONCE = 100
+"""Messages read between two looks at everything else."""
+
+
+class AmqpReceiver(Receiver):
+    """Consumes while the database answers. `prefetch` bounds what an outage finds in memory, in messages."""
+
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        *,
+        queue: EventQueue,
+        prefetch: int,
+        database: Availability,
+        hold_for: timedelta,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(surroundings)
+        self._queue = queue
+        self._prefetch = prefetch
+        self._database = database
+        self._hold_for = hold_for
+        self._clock = clock
+        self._promise = promise.QUORUM_QUEUE
+
+    @property
+    def promise(self) -> str:
+        """As the queue was found or made."""
+        return self._promise
+
+    def _receive(self, connection: driver.Connection) -> None:
+        opened = self._queue.open(connection)
+        self._promise = opened.promise
+        if opened.created:
+            self._note_creation()
+        session = Session()
+        channel = opened.channel
+        # Bodies stay bytes: a sender's content encoding is not to choose what runs on them.
+        channel.auto_decode = False
+        # Before the consumer, or it begins without a bound; per consumer, as quorum queues know no other.
+        channel.basic_qos(0, self._prefetch, False)
+        tag = channel.basic_consume(self._queue.name, callback=partial(self._take, session))
+        self._answered()
+        try:
+            self._consume(connection, channel, session, tag)
+        finally:
+            session.close()
+            self._around.buffer.clear()
+
+    def _consume(self, connection: driver.Connection, channel: driver.AmqpChannel, session: Session, tag: str) -> None:
+        beat_at = self._clock()
+        while not self._finishing.is_set():
+            if self._pausing.is_set() and not self.paused.is_set():
+                channel.basic_cancel(tag)
+                self.paused.set()
+            if self._database.away_for() > self._hold_for:
+                self._give_back(channel, session)
+                return
+            self._acknowledge(channel, session)
+            if self._clock() >= beat_at:
+                connection.heartbeat_check()
+                beat_at = self._clock() + HEARTBEAT_EVERY
+            self._drain(connection)
+        self._acknowledge(channel, session)
+
+    def _drain(self, connection: driver.Connection) -> None:
+        """Read what has arrived; with a full buffer, let it wait in the socket."""
+        if self._around.buffer.is_full():
+            self._finishing.wait(POLL)
+            return
+        try:
+            for _ in range(DRAINED_AT_ONCE):
+                connection.drain_events(timeout=POLL)
+                if self._around.buffer.is_full():
+                    return
+        except TimeoutError:
+            return
+
+    def _acknowledge(self, channel: driver.AmqpChannel, session: Session) -> None:
+        due = session.due()
+        if due is not None:
+            channel.basic_ack(due, multiple=True)
+
+    def _give_back(self, channel: driver.AmqpChannel, session: Session) -> None:
+        """Hold nothing through a long outage: other collectors may reach a database, and RabbitMQ closes a channel
+        that keeps messages for half an hour."""
+        session.close()
+        self._around.buffer.clear()
+        channel.close()
+        log.warning(GIVEN_BACK, held_for=self._hold_for.total_seconds())
+        while self._database.away_for() and not self._pausing.wait(POLL):
+            pass
+        log.info(CONSUMING_AGAIN)
+
+    def _take(self, session: Session, delivery: driver.Delivery) -> None:
+        properties = delivery.properties
+        headers = properties.get("application_headers")
+        compression = headers.get("compression") if isinstance(headers, dict) else None
+        body = delivery.body
+        self._around.metrics.messages.inc()
+        self._around.buffer.put(
+            Message(
+                body=body.encode() if isinstance(body, str) else body,
+                content_type=str(properties.get("content_type") or ""),
+                content_encoding=str(properties.get("content_encoding") or ""),
+                compression=str(compression or ""),
+                routing_key=str(delivery.delivery_info.get("routing_key") or ""),
+                received_at=self._around.now(),
+                origin=session,
+                tag=delivery.delivery_tag,
+            )
+        )
+
+    def _note_creation(self) -> None:
+        """Unless no collector ever lived, somebody removed the queue, and with it what it held."""
+        detail = f"queue {self._queue.name} was not there"
+        self._around.gaps.note(gaps.Gap(None, self._around.now(), gaps.QUEUE_MISSING, detail))

@@ -1,0 +1,182 @@
+"""Batches into the store: kept while the database is away, halved around an event that it refuses.
+
+Owns one `store.Writer` and runs in one thread. A batch may be written twice after a broken connection; the store
+knows each event, so nothing is counted twice.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import structlog
+
+from flower_collector import gate
+from flower_collector.availability import Availability
+from flower_collector.backoff import Backoff
+from flower_collector.batcher import Batch
+from flower_collector.metrics import Metrics
+from flower_collector.reasons import Reason
+from flower_store import errors, writes
+from flower_store.events import Event, SetAside, TaskEvent, WorkerEvent
+
+log = structlog.get_logger()
+
+DATABASE_AWAY = "database away"
+DATABASE_BACK = "database back"
+WRITER_DEFECT = "writer defect"
+EVENT_REFUSED = "event refused by the database"
+RECORDS_REFUSED = "records of set-aside input refused by the database"
+
+
+@dataclass(slots=True)
+class Totals:
+    """What was written since the start; written by one thread, read by others."""
+
+    stored: int = 0
+    aside: int = 0
+    lag: timedelta | None = None
+
+
+class BatchWriter:
+    """Writes batches until they are committed, given back, or time is up."""
+
+    def __init__(
+        self,
+        store: writes.Writer,
+        *,
+        database: Availability,
+        metrics: Metrics,
+        backoff: Backoff,
+        give_up: threading.Event,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`give_up` is set when a stop has waited long enough."""
+        self._store = store
+        self._database = database
+        self._metrics = metrics
+        self._backoff = backoff
+        self._give_up = give_up
+        self._now = now
+        self.totals = Totals()
+
+    def prepare(self) -> bool:
+        """Make the log's partitions, without which a first event of the day would land in the default one."""
+        return self._until_done(lambda: self._store.ensure_partitions(self._now()), lambda: True)
+
+    def write(self, batch: Batch) -> bool:
+        """Commit the batch and send its receipts; False when it was given back or given up."""
+        if not self._until_done(lambda: self._write(batch), lambda: batch.waits):
+            self._metrics.batches.labels("given_back").inc()
+            return False
+        batch.done()
+        return True
+
+    def probe(self, needed: Callable[[], bool]) -> bool:
+        """Wait until the database answers again; False when that is no longer needed or time is up."""
+        return self._until_done(self._store.connect, needed)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._store.close()
+
+    def _until_done(self, attempt: Callable[[], object], waits: Callable[[], bool]) -> bool:
+        while waits():
+            try:
+                attempt()
+            except errors.Unavailable as error:
+                self._failed(error)
+                if self._give_up.wait(self._backoff.failed()):
+                    return False
+            else:
+                self._answered()
+                return True
+        return False
+
+    def _failed(self, error: errors.Unavailable) -> None:
+        self._metrics.write_failures.inc()
+        if self._database.failed():
+            log.warning(DATABASE_AWAY, error=str(error))
+
+    def _answered(self) -> None:
+        self._backoff.succeeded()
+        if self._database.answered():
+            log.info(DATABASE_BACK)
+
+    def _write(self, batch: Batch) -> None:
+        with self._metrics.batch_seconds.time():
+            try:
+                stored = self._store_all(batch.tasks, batch.workers, batch.aside)
+                outcome = "written"
+            except errors.Rejected:
+                stored = self._write_around(batch)
+                outcome = "bisected"
+        self._count(batch, stored, outcome)
+
+    def _write_around(self, batch: Batch) -> int:
+        """Store all but what the database refuses; that is set aside."""
+        refused: list[SetAside] = []
+        stored = self._bisect([*batch.tasks, *batch.workers], refused)
+        self._metrics.aside.labels(Reason.REFUSED_BY_DATABASE).inc(len(refused))
+        self.totals.aside += len(refused)
+        self._keep_aside([*batch.aside, *refused])
+        return stored
+
+    def _store_all(
+        self,
+        tasks: Sequence[TaskEvent],
+        workers: Sequence[WorkerEvent],
+        aside: Sequence[SetAside] = (),
+    ) -> int:
+        try:
+            return self._store.write(tasks, workers, aside).stored
+        except errors.StoreError:
+            raise
+        except Exception as error:  # a value that the gate should have stopped: its neighbours must not wait for it
+            log.exception(WRITER_DEFECT)
+            raise errors.Rejected(f"{type(error).__name__}: {error}") from error
+
+    def _bisect(self, events: Sequence[Event], refused: list[SetAside]) -> int:
+        if not events:
+            return 0
+        tasks = [event for event in events if isinstance(event, TaskEvent)]
+        workers = [event for event in events if isinstance(event, WorkerEvent)]
+        try:
+            return self._store_all(tasks, workers)
+        except errors.Rejected as error:
+            if len(events) == 1:
+                log.warning(EVENT_REFUSED, event_type=events[0].type, error=str(error))
+                refused.append(self._refused(events[0], error))
+                return 0
+        middle = len(events) // 2
+        return self._bisect(events[:middle], refused) + self._bisect(events[middle:], refused)
+
+    def _refused(self, event: Event, error: errors.Rejected) -> SetAside:
+        return SetAside(
+            received_at=event.received_at,
+            reason=Reason.REFUSED_BY_DATABASE,
+            detail=str(error),
+            routing_key=event.type.replace("-", "."),
+            content_type=gate.CONTENT_TYPE,
+            body=msgspec.json.encode(event),
+        )
+
+    def _keep_aside(self, aside: Sequence[SetAside]) -> None:
+        if not aside:
+            return
+        try:
+            self._store_all((), (), aside)
+        except errors.Rejected as error:
+            # They are counted by reason already; a record that cannot be kept must not stop the events behind it.
+            log.warning(RECORDS_REFUSED, records=len(aside), error=str(error))
+
+    def _count(self, batch: Batch, stored: int, outcome: str) -> None:
+        events = len(batch.tasks) + len(batch.workers)
+        self._metrics.batches.labels(outcome).inc()
+        self._metrics.batch_events.observe(events)
+        self._metrics.stored.inc(stored)
+        self.totals.stored += stored
+        if batch.tasks:
+            self.totals.lag = self._now() - max(event.at for event in batch.tasks)
+            self._metrics.lag.set(self.totals.lag.total_seconds())
