@@ -2,11 +2,13 @@
 touching permissions outside our own directory.
 
 - a normal user: nothing to do.
-- root with user namespaces: the server sees itself as nobody, and may still read all that root may.
+- root, or a user id without a name (some containers), where user namespaces work: the server sees itself as
+  nobody, and may still read all that its owner may.
 - root without them (default containers): it becomes nobody, so what it needs must lie where nobody can reach.
 """
 
 import os
+import pwd
 import shutil
 import stat
 import subprocess
@@ -41,11 +43,14 @@ class Account:
 
 
 def fitting(binaries: Binaries, home: Path) -> Account:
-    """The first of the three ways that works here; `home` is the server's own directory and exists."""
-    if os.geteuid() != 0:
-        return Account((), binaries, os.geteuid())
+    """The first of the ways that works here; `home` is the server's own directory and exists."""
+    user = os.geteuid()
+    if user != 0 and _has_name(user):
+        return Account((), binaries, user)
     if _namespaces_work():
-        return Account(NAMESPACE, binaries, 0)
+        return Account(NAMESPACE, binaries, user)
+    if user != 0:
+        raise errors.Unusable(f"PostgreSQL cannot run as user {user}, who has no name here: add it to /etc/passwd")
     return as_nobody(binaries, home)
 
 
@@ -60,6 +65,14 @@ def as_nobody(binaries: Binaries, home: Path) -> Account:
     home.chmod(0o711)
     reachable = binaries if _closed_to_others(binaries.directory) is None else binaries.copied_to(home / "programs")
     return Account(CHANGE_USER, reachable, NOBODY)
+
+
+def _has_name(user: int) -> bool:
+    try:
+        pwd.getpwuid(user)
+    except KeyError:
+        return False
+    return True
 
 
 def _namespaces_work() -> bool:
