@@ -35,8 +35,13 @@ class AmqpChannel(AbstractContextManager["AmqpChannel"], Protocol):
     auto_decode: bool
 
     # fmt: off
-    def exchange_declare(self, *, exchange: str, type: str, durable: bool, auto_delete: bool, passive: bool = False) -> object: ...  # noqa: A002, D102
-    def queue_declare(self, *, queue: str, passive: bool = False, durable: bool = False, exclusive: bool = False, auto_delete: bool = True, arguments: Mapping[str, object] | None = None) -> object: ...  # noqa: D102, E501
+    def exchange_declare(  # noqa: D102
+        self, *, exchange: str, type: str, durable: bool, auto_delete: bool, passive: bool = False,  # noqa: A002
+    ) -> object: ...
+    def queue_declare(  # noqa: D102
+        self, *, queue: str, passive: bool = False, durable: bool = False, exclusive: bool = False,
+        auto_delete: bool = True, arguments: Mapping[str, object] | None = None,
+    ) -> object: ...
     def queue_bind(self, *, queue: str, exchange: str, routing_key: str) -> object: ...  # noqa: D102
     def basic_qos(self, prefetch_size: int, prefetch_count: int, a_global: bool) -> object: ...  # noqa: D102
     def basic_consume(self, queue: str, *, callback: Callable[["Delivery"], None]) -> str: ...  # noqa: D102

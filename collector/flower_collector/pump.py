@@ -9,6 +9,7 @@ from collections.abc import Callable
 import structlog
 
 from flower_collector import gate
+from flower_collector.arrivals import Arrivals
 from flower_collector.batcher import Batch, Batcher
 from flower_collector.buffer import Buffer
 from flower_collector.gate import Opened
@@ -34,6 +35,7 @@ class Pump(threading.Thread):
         writer: BatchWriter,
         *,
         metrics: Metrics,
+        arrivals: Arrivals,
         failed: Callable[[errors.StoreError], None],
     ) -> None:
         super().__init__(name="flower-writer", daemon=True)
@@ -41,6 +43,7 @@ class Pump(threading.Thread):
         self._batcher = batcher
         self._writer = writer
         self._metrics = metrics
+        self._arrivals = arrivals
         self._failed = failed
 
     def run(self) -> None:
@@ -79,6 +82,7 @@ class Pump(threading.Thread):
             aside = gate.set_aside(message, message.body, Reason.DEFECT, "the gate failed on it: see the log")
             opened = Opened(aside=[aside])
         self._count(opened)
+        self._arrivals.note(opened.workers)
         return opened
 
     def _count(self, opened: Opened) -> None:

@@ -41,8 +41,6 @@ class OtherReceiver(Receiver):
             self._drain(connection)
         channel.basic_cancel(name)
         channel.queue_delete(name)
-        self.paused.set()
-        self._finishing.wait()
 
     def _declare(self, channel: driver.VirtualChannel, *, kind: str) -> None:
         """As workers declare the exchange (`celery.events.event`), and a queue of ours."""

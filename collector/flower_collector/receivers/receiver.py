@@ -39,7 +39,7 @@ class Surroundings:
 
 
 class Receiver(threading.Thread, abc.ABC):
-    """Lives from `start()` to `finish()`. Between `pause()` and `finish()` it only sends receipts.
+    """Lives from `start()` to `pause()`; where there are receipts, it goes on sending them until `finish()`.
 
     `paused` is set when no further message will be put into the buffer.
     """
@@ -58,7 +58,7 @@ class Receiver(threading.Thread, abc.ABC):
 
     @abc.abstractmethod
     def _receive(self, connection: driver.Connection) -> None:
-        """Receive until `finish()`, or raise an error of the connection; both leave nothing open but it."""
+        """Receive until `pause()` or `finish()`, or raise an error of the connection."""
 
     def pause(self) -> None:
         """Ask for no further messages. May be called twice."""
@@ -70,7 +70,7 @@ class Receiver(threading.Thread, abc.ABC):
         self._finishing.set()
 
     def run(self) -> None:
-        """Receive until `finish()`."""
+        """Receive, and connect again, until the end."""
         while not self._pausing.is_set():
             self._once()
         self.paused.set()

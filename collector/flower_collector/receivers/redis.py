@@ -54,8 +54,6 @@ class RedisReceiver(Receiver):
             self._listen(subscription)
             subscription.punsubscribe()
             self._await(subscription, "punsubscribe")
-        self.paused.set()
-        self._finishing.wait()
 
     @contextmanager
     def _subscription(self, connection: driver.Connection) -> Generator[driver.Subscription]:

@@ -1,0 +1,184 @@
+"""The thread that says that this collector lives, leads where it may, and does what the leader does in the database.
+
+It owns one `store.Writer`; the cluster's advisory lock hangs on that connection, so leadership ends with it.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from flower_collector import gaps
+from flower_collector.availability import Availability
+from flower_collector.buffer import Buffer
+from flower_collector.metrics import Metrics
+from flower_collector.periodic import Periodic
+from flower_collector.writer import Totals
+from flower_store import errors, writes
+
+log = structlog.get_logger()
+
+LEADING = "leading"
+LEADING_ENDED = "leading ended"
+WORKERS_LOST = "workers lost"
+PARTITIONS_MADE = "partitions made"
+GAP_RECORDED = "gap recorded"
+DUTIES_FAILED = "duties failed"
+
+BEAT = 2.0
+"""Seconds between signs of life. The pages call a collector away after a few of them."""
+
+ANOTHER_LIVES = timedelta(seconds=10)
+"""A beat of another collector that is older than this is of a dead one; with a younger one, time will tell."""
+
+SETTLED = 3 * BEAT
+"""Seconds after which another collector that lives has beaten again."""
+
+ASIDE_KEPT = 10_000
+"""Records of set-aside input that are kept for each cluster: enough to see a pattern, at most 640 MB."""
+
+
+class Duties(threading.Thread):
+    """`leads` is None while that is not known."""
+
+    def __init__(
+        self,
+        store: writes.Writer,
+        *,
+        instance: writes.Instance,
+        promise: Callable[[], str],
+        totals: Totals,
+        buffer: Buffer,
+        noted: gaps.Gaps,
+        database: Availability,
+        metrics: Metrics,
+        failed: Callable[[errors.StoreError], None],
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        super().__init__(name="flower-duties", daemon=True)
+        self._store = store
+        self._instance = instance
+        self._promise = promise
+        self._totals = totals
+        self._buffer = buffer
+        self._noted = noted
+        self._database = database
+        self._metrics = metrics
+        self._failed = failed
+        self._clock = clock
+        self._now = now
+        self._started = clock()
+        self._previous: datetime | None = None
+        self._previous_known = False
+        self._unsettled: list[gaps.Gap] = []
+        self._losing = Periodic(timedelta(seconds=5), clock=clock)
+        self._trimming = Periodic(timedelta(minutes=1), clock=clock)
+        self._partitioning = Periodic(timedelta(hours=1), clock=clock)
+        self._stopping = threading.Event()
+        self.leads: bool | None = None
+
+    def finish(self) -> None:
+        """Say that the collector stops, and end. May be called twice."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Work until `finish()`."""
+        self._once(self._round)
+        while not self._stopping.wait(BEAT):
+            self._once(self._round)
+        self._once(self._farewell)
+        self._store.close()
+
+    def _once(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+            self._database.answered()
+        except errors.WrongSchema as error:
+            self._failed(error)
+        except errors.Unavailable:
+            # The writing thread tells of it; here only what others ask is set.
+            self._database.failed()
+            self._lead(None)
+        except Exception:
+            log.exception(DUTIES_FAILED)
+
+    def _round(self) -> None:
+        self._learn_previous()
+        self._record_gaps()
+        self._beat()
+        self._lead(self._store.try_lead())
+        if self.leads:
+            self._lead_on()
+
+    def _farewell(self) -> None:
+        self._learn_previous()
+        self._record_gaps()
+        for gap in self._unsettled:
+            self._settle(gap)
+        self._beat()
+        self._store.stopped(self._instance)
+
+    def _beat(self) -> None:
+        instance = replace(self._instance, promise=self._promise())
+        totals = self._totals
+        self._store.beat(instance, stored=totals.stored, aside=totals.aside, lag=totals.lag)
+
+    def _lead(self, leads: bool | None) -> None:
+        if bool(leads) != bool(self.leads):
+            log.info(LEADING if leads else LEADING_ENDED)
+        self.leads = leads
+        self._metrics.leading.set(bool(leads))
+
+    def _lead_on(self) -> None:
+        if self._partitioning.due() and (made := self._store.ensure_partitions(self._now())):
+            log.info(PARTITIONS_MADE, names=made)
+        if self._losing.due() and (lost := self._store.mark_lost_workers()):
+            log.info(WORKERS_LOST, workers=lost)
+        if self._trimming.due():
+            self._store.trim_set_aside(ASIDE_KEPT)
+
+    def _learn_previous(self) -> None:
+        """When the cluster's last collector lived: to be asked before our own first beat."""
+        if not self._previous_known:
+            self._previous = self._store.last_beat()
+            self._previous_known = True
+
+    def _record_gaps(self) -> None:
+        loss = self._buffer.take_loss()
+        if loss is not None:
+            detail = f"{loss.messages} messages"
+            self._noted.note(gaps.Gap(loss.started_at, loss.ended_at, gaps.BUFFER_FULL, detail))
+            self._metrics.dropped.inc(loss.messages)
+        waiting, self._unsettled = self._unsettled + self._noted.take(), []
+        for position, gap in enumerate(waiting):
+            try:
+                self._weigh(gap)
+            except errors.Unavailable:
+                self._unsettled += waiting[position:]
+                raise
+
+    def _weigh(self, gap: gaps.Gap) -> None:
+        """Record the gap, or wait: a collector that beat a moment ago may live, and then nothing was missed."""
+        young = self._previous is not None and gap.ended_at - self._previous < ANOTHER_LIVES
+        if gap.reason == gaps.COLLECTOR_AWAY and young and self._clock() - self._started < SETTLED:
+            self._unsettled.append(gap)
+            return
+        self._settle(gap)
+
+    def _settle(self, gap: gaps.Gap) -> None:
+        started_at = gap.started_at or self._previous
+        if started_at is None or (gap.reason == gaps.COLLECTOR_AWAY and self._another_lives()):
+            return
+        ended_at = max(started_at, gap.ended_at)
+        self._store.record_gap(started_at, ended_at, reason=gap.reason, detail=gap.detail)
+        self._metrics.gaps.labels(gap.reason).inc()
+        log.warning(GAP_RECORDED, reason=gap.reason, seconds=(ended_at - started_at).total_seconds(), detail=gap.detail)
+
+    def _another_lives(self) -> bool:
+        """Whether another collector has beaten since the last beat that we found at our start."""
+        beaten = self._store.last_beat(other_than=self._instance.id)
+        return beaten is not None and self._previous is not None and beaten > self._previous

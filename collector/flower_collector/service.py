@@ -1,0 +1,236 @@
+"""The collector as a whole: its parts put together, started and stopped in order.
+
+receiver ──▶ buffer ──▶ pump (gate, batcher, writer) ──▶ store      duties: beat, leadership, gaps, upkeep
+    ▲                         │ receipts                            control: enable events, inspect workers
+    └─────────────────────────┘                                     health: HTTP
+"""
+
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from importlib import metadata
+from os import getpid
+from uuid import uuid4
+
+import structlog
+
+from flower_collector import app
+from flower_collector.arrivals import Arrivals
+from flower_collector.availability import Availability
+from flower_collector.backoff import Backoff
+from flower_collector.batcher import Batcher
+from flower_collector.buffer import Buffer
+from flower_collector.control import ControlThread
+from flower_collector.duties import Duties
+from flower_collector.gaps import Gaps
+from flower_collector.health import Health
+from flower_collector.metrics import Metrics
+from flower_collector.pump import Pump
+from flower_collector.receivers import choice
+from flower_collector.receivers.receiver import Surroundings
+from flower_collector.settings import CollectorSettings
+from flower_collector.writer import BatchWriter
+from flower_store import errors, writes
+from flower_store.settings import StoreSettings
+
+log = structlog.get_logger()
+
+STARTED = "collector started"
+STOPPING = "collector stopping"
+STOPPED = "collector stopped"
+FAILED = "collector failed"
+NOT_JSON = "events are not JSON: set event_serializer to json, all others are set aside"
+
+PATIENCE = timedelta(seconds=5)
+"""How long a thread may take to notice a stop: the longest wait in any of them, and a margin."""
+
+
+class Collector:
+    """One cluster's collector. `start()`, then `wait()`, then `stop()`, which may come from a signal handler."""
+
+    def __init__(
+        self,
+        settings: CollectorSettings,
+        store: StoreSettings,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        """Put the parts together; nothing is connected. Raises SettingError when the application cannot be loaded."""
+        self._settings = settings
+        self._store = store
+        self._clock = clock
+        self._draw = draw
+        self._app = app.cluster_app(settings)
+        self._give_up = threading.Event()
+        self._ended = threading.Event()
+        self._stop_lock = threading.RLock()
+        self._stopped = False
+        self._started = False
+        self._failure: errors.StoreError | None = None
+        self.metrics = Metrics()
+        self._broker, self._writes, self._beats = (Availability(clock) for _ in range(3))
+        self._gaps = Gaps()
+        self._arrivals = Arrivals()
+        self._buffer = Buffer(messages=settings.buffer_size, size=settings.buffer_max_bytes)
+        self._assemble()
+
+    def start(self) -> None:
+        """Listen, check the schema and start collecting; a broker or database that is away is waited for.
+
+        Raises SettingError (port taken), WrongSchema.
+        """
+        self._check_schema()
+        self._health.start()
+        self._started = True
+        for thread in self._threads:
+            if not self._stopped:  # by a signal in between
+                thread.start()
+        log.info(STARTED, cluster=self._settings.cluster, broker=self._shown, port=self._health.port)
+
+    def stop(self) -> None:
+        """Take nothing more, write what is there, send the receipts, end. May be called twice, from any thread."""
+        with self._stop_lock:
+            if self._stopped:
+                return
+            self._stopped = True
+            if self._started:
+                log.info(STOPPING)
+                self._wind_down()
+                log.info(STOPPED, stored=self._writer.totals.stored, left_in_memory=len(self._buffer))
+            self._ended.set()
+
+    def wait(self, timeout: timedelta | None = None) -> bool:
+        """Wait until it was stopped or failed; False when the time was over first."""
+        return self._ended.wait(None if timeout is None else timeout.total_seconds())
+
+    @property
+    def failed(self) -> errors.StoreError | None:
+        """Why it cannot go on; None while it can. It still has to be stopped."""
+        return self._failure
+
+    @property
+    def port(self) -> int:
+        """The port of health and metrics."""
+        return self._health.port
+
+    def ready(self) -> bool:
+        """Whether events flow: the broker and the database answer."""
+        return all(self.readiness().values())
+
+    def readiness(self) -> Mapping[str, bool]:
+        """Whether each side answers, as `/readyz` tells."""
+        return {
+            "broker": self._broker.available,
+            "database": self._beats.available and not self._writes.away_for(),
+        }
+
+    def healthy(self) -> Mapping[str, bool]:
+        """Whether each thread lives."""
+        return {thread.name.removeprefix("flower-"): thread.is_alive() for thread in self._threads}
+
+    def _assemble(self) -> None:
+        settings = self._settings
+        connection = self._app.connection_for_read(heartbeat=app.HEARTBEAT)
+        self._kind, self._shown = choice.transport(connection), choice.shown(connection)
+        if self._app.conf.event_serializer != "json":
+            log.warning(NOT_JSON, event_serializer=self._app.conf.event_serializer)
+        self._writer = BatchWriter(
+            self._store_writer(),
+            database=self._writes,
+            metrics=self.metrics,
+            backoff=Backoff(self._draw),
+            give_up=self._give_up,
+        )
+        batcher = Batcher(size=settings.batch_size, flush_after=settings.flush_after, clock=self._clock)
+        self._pump = Pump(
+            self._buffer, batcher, self._writer, metrics=self.metrics, arrivals=self._arrivals, failed=self._fail
+        )
+        self._receiver = choice.receiver_for(
+            self._kind, self._surroundings(), settings=settings, cluster=self._app, database=self._writes
+        )
+        self._duties = self._make_duties()
+        self._control = ControlThread(
+            self._app,
+            self._store_writer(),
+            settings=settings,
+            arrivals=self._arrivals,
+            leads=lambda: self._duties.leads is not False,
+            backoff=Backoff(self._draw),
+        )
+        self._threads = (self._receiver, self._pump, self._duties, self._control)
+        self._health = Health(settings, healthy=self.healthy, ready=self.readiness, registry=self.metrics.registry)
+        self._watch()
+
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(
+            connect=lambda: self._app.connection_for_read(heartbeat=app.HEARTBEAT),
+            exchange=self._app.conf.event_exchange,
+            buffer=self._buffer,
+            gaps=self._gaps,
+            broker=self._broker,
+            metrics=self.metrics,
+            backoff=Backoff(self._draw),
+        )
+
+    def _make_duties(self) -> Duties:
+        instance = writes.Instance(
+            id=uuid4(), hostname=socket.gethostname(), pid=getpid(), version=metadata.version("flower"), promise=""
+        )
+        return Duties(
+            self._store_writer(),
+            instance=instance,
+            promise=lambda: self._receiver.promise,
+            totals=self._writer.totals,
+            buffer=self._buffer,
+            noted=self._gaps,
+            database=self._beats,
+            metrics=self.metrics,
+            failed=self._fail,
+        )
+
+    def _store_writer(self) -> writes.Writer:
+        return writes.Writer(self._store, cluster=self._settings.cluster, transport=self._kind, broker=self._shown)
+
+    def _watch(self) -> None:
+        metrics = self.metrics
+        metrics.buffer_messages.set_function(lambda: len(self._buffer))
+        metrics.buffer_bytes.set_function(lambda: self._buffer.size)
+        metrics.broker_connected.set_function(lambda: self.readiness()["broker"])
+        metrics.database_available.set_function(lambda: self.readiness()["database"])
+
+    def _check_schema(self) -> None:
+        writer = self._store_writer()
+        try:
+            writer.connect()
+        except errors.Unavailable:
+            return  # it may come later; the threads wait for it and tell
+        finally:
+            writer.close()
+
+    def _wind_down(self) -> None:
+        """In the order of the stream; what the database does not take in time, RabbitMQ keeps."""
+        deadline = self._clock() + self._settings.stop_timeout.total_seconds()
+        self._control.finish()
+        self._receiver.pause()
+        self._receiver.paused.wait(PATIENCE.total_seconds())
+        self._duties.finish()
+        self._buffer.close()
+        if self._pump.is_alive():
+            self._pump.join(max(0.0, deadline - self._clock()))
+        self._give_up.set()
+        self._receiver.finish()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(PATIENCE.total_seconds())
+        self._health.stop()
+
+    def _fail(self, error: errors.StoreError) -> None:
+        """Remember why, and wake `wait()`; the main thread then stops."""
+        if self._failure is None:
+            self._failure = error
+            log.error(FAILED, error=str(error))
+        self._ended.set()
