@@ -55,6 +55,13 @@ _STATEMENTS = (
 )
 
 
+_FOUND = """
+SELECT EXISTS (SELECT FROM pg_class WHERE relname = %s AND relnamespace = (
+  SELECT relnamespace FROM pg_class WHERE oid = 'task_event'::regclass))
+"""
+
+
 def _exists(connection: psycopg.Connection, name: str) -> bool:
-    row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (name,)).fetchone()
+    # Not to_regclass: behind an advisory lock it answers from a cache that has not heard of another's commit yet.
+    row = connection.execute(_FOUND, (name,)).fetchone()
     return bool(row and row[0])

@@ -1,5 +1,6 @@
 """What a batch does, and that doing it again does nothing."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import count
 
@@ -272,3 +273,16 @@ def _aside(detail: str) -> SetAside:
     return SetAside(
         received_at=NOON, reason="not_json", detail=detail, routing_key="", content_type="", body=b"",
     )  # fmt: skip
+
+
+def test_collectors_that_make_partitions_at_once_do_not_collide(settings: StoreSettings) -> None:
+    writers = [Writer(settings, cluster="default") for _ in range(4)]
+    for writer in writers:
+        writer.connect()
+
+    with ThreadPoolExecutor() as pool:
+        made = list(pool.map(lambda writer: writer.ensure_partitions(NOON), writers))
+
+    assert sorted(name for names in made for name in names) == [f"task_event_202611{day}" for day in range(19, 24)]
+    for writer in writers:
+        writer.close()
