@@ -80,9 +80,7 @@ def a_life(
 def a_failure(task_id: str, sent: datetime, *, host: str = HOSTS[0]) -> list[TaskEvent]:
     """A failed task with exception and traceback."""
     told = {"exception": "PaymentDeclined('order 104288: card was declined')", "traceback": TRACEBACK}
-    return a_life(
-        task_id, sent, name=NAMES[2][0], queue="default", host=host, end="failed", runs=0.84, fields=told
-    )
+    return a_life(task_id, sent, name=NAMES[2][0], queue="default", host=host, end="failed", runs=0.84, fields=told)
 
 
 def a_retry(task_id: str, sent: datetime, *, tries: int = 3, host: str = HOSTS[1]) -> list[TaskEvent]:
@@ -114,9 +112,7 @@ def an_hour(until: datetime, *, tasks: int = 1200, seed: int = 7) -> Iterator[Ta
         yield from _some_life(task_id, sent, number, until, chance)
 
 
-def _some_life(
-    task_id: str, sent: datetime, number: int, until: datetime, chance: random.Random
-) -> list[TaskEvent]:
+def _some_life(task_id: str, sent: datetime, number: int, until: datetime, chance: random.Random) -> list[TaskEvent]:
     host = HOSTS[number % 3]
     if number % 23 == 0:
         return a_failure(task_id, sent, host=host)
@@ -127,9 +123,7 @@ def _some_life(
     runs = chance.lognormvariate(-0.5, 1.1)
     end = "revoked" if number % 53 == 0 else "succeeded"
     fields = {"terminated": True, "signum": "SIGTERM", "expired": False} if end == "revoked" else None
-    told = a_life(
-        task_id, sent, name=name, queue=queue, host=host, waits=waits, runs=runs, end=end, fields=fields
-    )
+    told = a_life(task_id, sent, name=name, queue=queue, host=host, waits=waits, runs=runs, end=end, fields=fields)
     return [each for each in told if each.at <= until]
 
 

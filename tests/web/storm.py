@@ -20,7 +20,8 @@ from flower_store.records import Count
 from flower_web import assets, rendering, task_list, task_query
 from flower_web.addresses import Addresses
 from flower_web.frame import Frame
-from flower_web.task_row import RowsAnswer, TaskRow
+from flower_web.task_list import RowsAnswer
+from flower_web.task_row import TaskRow
 
 CLUSTER = "storm"
 CHANGES_A_SECOND = 500

@@ -57,10 +57,10 @@ def _ended(found: Figures) -> int:
 def _throughput(measured: Measured, addresses: Addresses) -> Figure:
     ended, before = _ended(measured.now), _ended(measured.before)
     return Figure(
-        "Finished, last hour",
+        "Finished",
         formats.count(ended),
         exact=formats.exact(ended),
-        note=f"{formats.count(before)} the hour before",
+        note=f"before {formats.count(before)}",
         address=addresses.tasks(("state", state) for state in states.ENDED),
     )
 
@@ -71,8 +71,10 @@ def _failures(measured: Measured, addresses: Addresses) -> Figure:
         "Failure share",
         value,
         unit,
-        note=f"{formats.count(measured.now.counts.get('task-failed', 0))} failed, "
-        f"{formats.percent(_failure_share(measured.before))} the hour before",
+        note=_compared(
+            f"{formats.count(measured.now.counts.get('task-failed', 0))} failed",
+            formats.percent(_failure_share(measured.before)),
+        ),
         address=addresses.tasks([("state", states.FAILURE)]),
     )
 
@@ -84,8 +86,8 @@ def _failure_share(found: Figures) -> float | None:
 
 def _percentile(label: str, now: Percentiles, before: Percentiles) -> Figure:
     value, unit = _parts(formats.duration(now.p95))
-    median = f"median {formats.duration(now.p50)}, " if now.measured else ""
-    return Figure(label, value, unit, note=f"{median}{formats.duration(before.p95)} the hour before")
+    median = f"median {formats.duration(now.p50)}" if now.measured else ""
+    return Figure(label, value, unit, note=_compared(median, formats.duration(before.p95)))
 
 
 def _backlog(measured: Measured, addresses: Addresses) -> Figure:
@@ -106,6 +108,12 @@ def _workers(workers: Sequence[WorkerRecord], addresses: Addresses) -> Figure:
     up = sum(worker.online for worker in workers)
     note = f"of {len(workers)} ever seen" if workers else "none seen yet"
     return Figure("Workers up", formats.count(up), note=note, address=addresses.workers)
+
+
+def _compared(note: str, before: str) -> str:
+    """The note, with the value of the hour before where there was one."""
+    compared = "" if before == formats.NOT_CAPTURED else f"before {before}"
+    return " · ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in (note, compared) if part)
 
 
 def _parts(text: str) -> tuple[str, str]:

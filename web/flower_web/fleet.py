@@ -60,9 +60,9 @@ def row(worker: WorkerRecord) -> FleetRow:
         # "celery.concurrency.prefork:TaskPool" is the prefork pool to everybody.
         pool=pool.implementation.partition(":")[0].rpartition(".")[2] or None,
         processes=pool.max_concurrency,
-        active=worker.active,
+        active=worker.active if worker.online else None,
         processed=worker.processed,
-        load=worker.loadavg,
+        load=worker.loadavg if worker.online else (),
         software=" ".join(filter(None, (worker.sw_ident, worker.sw_ver))),
         queues=None if queues is None else sorted(queue.name for queue in queues),
     )

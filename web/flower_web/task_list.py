@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from flower_store.records import Count
 from flower_web import states
@@ -88,6 +89,17 @@ class TaskList:
         """Where the live island asks for the rows on this page."""
         newest = [("newest", self.newest)] if self.newest is not None else []
         return self.addresses.task_rows([*self.query.newest.pairs, *newest])
+
+
+@dataclass(frozen=True, slots=True)
+class RowsAnswer:
+    """The live island's answer: rows asked for, how many newer ones match, and the toggles when asked for."""
+
+    rows: Sequence[TaskRow]
+    now: datetime
+    newer: int | None = None
+    newer_text: str = ""
+    list: TaskList | None = None
 
 
 def newer_text(newer: Count) -> str:

@@ -1,6 +1,5 @@
 """One row of the task list, as shown."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,16 +35,6 @@ class TaskRow:
     preview_label: str = "Arguments"
     matches: bool = True
     """False once the state has left the filter: the row stays where it is and says so."""
-
-
-@dataclass(frozen=True, slots=True)
-class RowsAnswer:
-    """The live island's answer: rows asked for, and how many newer ones match."""
-
-    rows: Sequence[TaskRow]
-    now: datetime
-    newer: int | None = None
-    newer_text: str = ""
 
 
 def row(task: TaskSummary, query: TaskQuery, addresses: Addresses, *, now: datetime) -> TaskRow:

@@ -14,9 +14,8 @@ from flower_store.cursors import Cursor
 from flower_store.reads import tasks as stored
 from flower_store.records import Page, TaskSummary
 from flower_web import task_list, task_query, task_row
-from flower_web.task_list import TaskList
+from flower_web.task_list import RowsAnswer, TaskList
 from flower_web.task_query import TaskQuery
-from flower_web.task_row import RowsAnswer
 from flower_web.visit import Visit
 
 AnyRequest = Request[object, object, State]
@@ -45,16 +44,22 @@ async def task_rows(request: AnyRequest, reads: Reads, visit: Visit) -> Template
     query = task_query.parsed(request.query_params)
     ids = request.query_params.getall("id", [])[: task_query.MOST_IDS]
     than = cursor(request.query_params.get("newest", ""))
-    newer = None
+    newer, toggles = None, None
     async with reads.connect() as connection:
         found = await stored.by_ids(connection, visit.cluster.id, ids)
+        wanted = store_query(query, visit.cluster.id, await stored.names(connection, visit.cluster.id))
         if than is not None:
-            names = await stored.names(connection, visit.cluster.id)
-            newer = await stored.newer(connection, store_query(query, visit.cluster.id, names), than)
-    rows = [task_row.row(each, query, visit.addresses, now=visit.now) for each in found]
-    answer = RowsAnswer(rows, visit.now)
-    if newer is not None:
-        answer = RowsAnswer(rows, visit.now, newer.value, task_list.newer_text(newer))
+            newer = await stored.newer(connection, wanted, than)
+        if "counts" in request.query_params and not query.name:
+            counts = await stored.state_counts(connection, wanted)
+            toggles = TaskList(query, visit.addresses, rows=(), counts=counts)
+    answer = RowsAnswer(
+        [task_row.row(each, query, visit.addresses, now=visit.now) for each in found],
+        visit.now,
+        newer=newer.value if newer else None,
+        newer_text=task_list.newer_text(newer) if newer else "",
+        list=toggles,
+    )
     return Template("task_rows.html", context={"answer": answer})
 
 

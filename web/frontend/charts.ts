@@ -77,7 +77,7 @@ class Chart {
         y: { range: (_, __, max) => [0, Math.max(4, max * 1.05)] },
       },
       axes: [
-        { ...axis, grid: { show: false }, values: (_, splits) => splits.map(clock), space: 64 },
+        { ...axis, grid: { show: false }, size: 28, values: (_, splits) => splits.map(clock), space: 64 },
         { ...axis, grid: { stroke: ink("--line"), width: 1 }, size: 40, space: 36, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5, 1e6] },
       ],
       series: [

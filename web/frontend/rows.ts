@@ -4,6 +4,8 @@ import htmx from "htmx.org";
 import { Idiomorph } from "idiomorph";
 
 const CHUNK = 100; // ids an address: 100 UUIDs make 4 kB, and many proxies end at 8
+const COUNTS = 5_000; // milliseconds between two counts of the states, which cost more than rows
+let counted = performance.now();
 const seen = new WeakMap<Element, string>();
 
 /** Ask for the rows on the page and patch them; false when `mayPatch` said no once the answer was there. */
@@ -19,13 +21,23 @@ export async function refreshRows(table: HTMLTableElement, mayPatch: () => boole
       if (row) patch(row, next);
     }
     if (start === 0) showNew(answer.querySelector<HTMLElement>("[data-newer]"));
+    if (start === 0) showCounts(answer.querySelector<HTMLElement>("#state-toggles"));
   }
   return true;
+}
+
+function showCounts(next: HTMLElement | null): void {
+  const toggles = document.getElementById("state-toggles");
+  if (toggles && next && !toggles.contains(document.activeElement)) Idiomorph.morph(toggles, next, { morphStyle: "outerHTML" });
 }
 
 async function ask(table: HTMLTableElement, ids: string[]): Promise<DocumentFragment> {
   const address = new URL(table.dataset.liveRows ?? "", location.href);
   for (const id of ids) address.searchParams.append("id", id);
+  if (performance.now() - counted > COUNTS) {
+    counted = performance.now();
+    address.searchParams.set("counts", "1");
+  }
   const response = await fetch(address, { cache: "no-store" });
   if (!response.ok) throw new Error(`rows: ${response.status}`);
   const template = document.createElement("template");
@@ -51,7 +63,7 @@ function patch(row: HTMLTableRowElement, next: HTMLTableRowElement): void {
 function flash(row: HTMLTableRowElement): void {
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
   const edge = getComputedStyle(row).getPropertyValue("--accent");
-  row.cells[0]?.animate([{ boxShadow: `inset 3px 0 0 ${edge}` }, { boxShadow: "inset 3px 0 0 transparent" }], 600);
+  row.animate([{ boxShadow: `-3px 0 0 ${edge}` }, { boxShadow: "-3px 0 0 transparent" }], 600);
 }
 
 function showNew(told: HTMLElement | null): void {
