@@ -101,6 +101,9 @@ def _decode(
     clock, clamped = _clock(fields.pop("clock", None))
     pid = _whole(fields.pop("pid", None), _LARGEST_INT) or 0
     del fields["type"], fields["hostname"]
+    for name in _NAMES.get(event_type, ()):
+        if fields.get(name) is not None:
+            _name(fields, name)
     changed: set[Reason] = set()
     if doubtful:
         cleaner = cleaning.Cleaner()
@@ -114,9 +117,6 @@ def _task_event(parts: _Parts) -> TaskEvent:
     fields = parts.fields
     # Information on the sender's clock, never applied; kept with the worker, not a hundred times with its tasks.
     fields.pop("utcoffset", None)
-    for name in _NAMES.get(parts.type, ()):
-        if fields.get(name) is not None:
-            _name(fields, name)
     _bound_runtime(fields, parts.changed)
     return TaskEvent(
         type=parts.type,

@@ -71,7 +71,7 @@ class Duties(threading.Thread):
         self._failed = failed
         self._clock = clock
         self._now = now
-        self._started = clock()
+        self._begun_at = clock()
         self._previous: datetime | None = None
         self._previous_known = False
         self._unsettled: list[gaps.Gap] = []
@@ -164,7 +164,7 @@ class Duties(threading.Thread):
     def _weigh(self, gap: gaps.Gap) -> None:
         """Record the gap, or wait: a collector that beat a moment ago may live, and then nothing was missed."""
         young = self._previous is not None and gap.ended_at - self._previous < ANOTHER_LIVES
-        if gap.reason == gaps.COLLECTOR_AWAY and young and self._clock() - self._started < SETTLED:
+        if gap.reason == gaps.COLLECTOR_AWAY and young and self._clock() - self._begun_at < SETTLED:
             self._unsettled.append(gap)
             return
         self._settle(gap)

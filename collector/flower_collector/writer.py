@@ -24,7 +24,8 @@ from flower_store.events import Event, SetAside, TaskEvent, WorkerEvent
 log = structlog.get_logger()
 
 DATABASE_AWAY = "database away"
-DATABASE_BACK = "database back"
+DATABASE_AVAILABLE = "database available"
+NO_PARTITIONS = "partitions not made"
 WRITER_DEFECT = "writer defect"
 EVENT_REFUSED = "event refused by the database"
 RECORDS_REFUSED = "records of set-aside input refused by the database"
@@ -63,7 +64,11 @@ class BatchWriter:
 
     def prepare(self) -> bool:
         """Make the log's partitions, without which a first event of the day would land in the default one."""
-        return self._until_done(lambda: self._store.ensure_partitions(self._now()), lambda: True)
+        try:
+            return self._until_done(lambda: self._store.ensure_partitions(self._now()), lambda: True)
+        except errors.Rejected as error:
+            log.warning(NO_PARTITIONS, error=str(error))
+            return True
 
     def write(self, batch: Batch) -> bool:
         """Commit the batch and send its receipts; False when it was given back or given up."""
@@ -102,7 +107,7 @@ class BatchWriter:
     def _answered(self) -> None:
         self._backoff.succeeded()
         if self._database.answered():
-            log.info(DATABASE_BACK)
+            log.info(DATABASE_AVAILABLE)
 
     def _write(self, batch: Batch) -> None:
         with self._metrics.batch_seconds.time():

@@ -39,6 +39,7 @@ class RedisReceiver(Receiver):
         self._clock = clock
         self._origin = Unacknowledged()
         self._heard_at: datetime | None = None
+        self._subscribed_until: datetime | None = None
         self._heard = 0.0
 
     @property
@@ -51,9 +52,12 @@ class RedisReceiver(Receiver):
             self._await(subscription, "psubscribe")
             self._note_interruption()
             self._answered()
-            self._listen(subscription)
-            subscription.punsubscribe()
-            self._await(subscription, "punsubscribe")
+            try:
+                self._listen(subscription)
+                subscription.punsubscribe()
+                self._await(subscription, "punsubscribe")
+            finally:
+                self._subscribed_until = self._heard_at
 
     @contextmanager
     def _subscription(self, connection: driver.Connection) -> Generator[driver.Subscription]:
@@ -118,10 +122,10 @@ class RedisReceiver(Receiver):
 
     def _note_interruption(self) -> None:
         now = self._around.now()
-        if self._heard_at is None:
+        if self._subscribed_until is None:
             gap = gaps.Gap(None, now, gaps.COLLECTOR_AWAY, "no collector was subscribed")
         else:
-            gap = gaps.Gap(self._heard_at, now, gaps.SUBSCRIPTION_LOST, "the subscription was interrupted")
+            gap = gaps.Gap(self._subscribed_until, now, gaps.SUBSCRIPTION_LOST, "the subscription was interrupted")
         self._around.gaps.note(gap)
 
 

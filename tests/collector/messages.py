@@ -1,0 +1,47 @@
+"""Messages for tests, with only the fields that matter to the test."""
+
+import json
+from datetime import UTC, datetime
+
+from flower_collector.message import Message, Origin, Unacknowledged
+from flower_collector.reasons import Reason
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+TASK = "00000000-0000-4000-8000-000000000001"
+
+
+def fields(**changed: object) -> dict[str, object]:
+    """A task-received event as Celery 5.7 sends it."""
+    return {
+        "type": "task-received", "uuid": TASK, "hostname": "celery@a", "timestamp": NOON.timestamp(), "pid": 7,
+        "clock": 3, "utcoffset": 0, "name": "app.add", "args": "(1, 2)", "kwargs": "{}", "retries": 0, **changed,
+    }  # fmt: skip
+
+
+def body(**changed: object) -> bytes:
+    """The same as JSON, NaN and lone surrogates included, as Python writes it."""
+    return json.dumps(fields(**changed)).encode()
+
+
+def message(
+    content: bytes,
+    *,
+    content_type: str = "application/json",
+    content_encoding: str = "utf-8",
+    compression: str = "",
+    origin: Origin | None = None,
+    tag: int = 0,
+    fault: Reason | None = None,
+    received_at: datetime = NOON,
+) -> Message:
+    return Message(
+        body=content,
+        content_type=content_type,
+        content_encoding=content_encoding,
+        compression=compression,
+        routing_key="task.multi",
+        received_at=received_at,
+        origin=origin or Unacknowledged(),
+        tag=tag,
+        fault=fault,
+    )
