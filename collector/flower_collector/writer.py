@@ -164,7 +164,7 @@ class BatchWriter:
             detail=str(error),
             routing_key=event.type.replace("-", "."),
             content_type=gate.CONTENT_TYPE,
-            body=msgspec.json.encode(event),
+            body=_kept(event),
         )
 
     def _keep_aside(self, aside: Sequence[SetAside]) -> None:
@@ -185,3 +185,11 @@ class BatchWriter:
         if batch.tasks:
             self.totals.lag = self._now() - max(event.at for event in batch.tasks)
             self._metrics.lag.set(self.totals.lag.total_seconds())
+
+
+def _kept(event: Event) -> bytes:
+    """The event for a person to look at; what breaks the database may break an encoder too."""
+    try:
+        return msgspec.json.encode(event)
+    except (ValueError, TypeError, OverflowError):
+        return ascii(event).encode()

@@ -1,0 +1,18 @@
+"""Waiting for a condition, with a deadline that only a hanging program meets."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+GENEROUS = 60.0
+
+
+def eventually(ask: Callable[[], T], *, within: float = GENEROUS) -> T:
+    """The first answer that is true; fails with the last one when none was in time (seconds)."""
+    deadline = time.monotonic() + within
+    while not (answer := ask()):
+        assert time.monotonic() < deadline, f"still {answer!r} after {within} s"
+        time.sleep(0.02)
+    return answer
