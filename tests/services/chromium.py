@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from tests.services import programs
 
 PROGRAMS = ("chromium-headless-shell", "chromium", "google-chrome", "google-chrome-stable")
@@ -29,10 +29,11 @@ def browser() -> Iterator[Browser]:
     if program is None:
         programs.missing("Chromium")
     arguments = [*QUIET, *(ROOT if os.geteuid() == 0 else ())]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=arguments)
-        yield chromium
-        chromium.close()
+    playwright = _driver()
+    chromium = playwright.chromium.launch(executable_path=program, args=arguments)
+    yield chromium
+    chromium.close()
+    playwright.stop()
 
 
 @pytest.fixture
@@ -40,3 +41,10 @@ def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     yield context.new_page()
     context.close()
+
+
+def _driver() -> Playwright:
+    """Playwright's own Node wants libatomic, which may be ours; nobody else is to be told about that directory."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LD_LIBRARY_PATH", str(programs.UNPACKED / "lib"), prepend=os.pathsep)
+        return sync_playwright().start()
