@@ -26,14 +26,18 @@ class Child:
         *,
         log: Path | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
+        death_signal: signal.Signals = signal.SIGTERM,
         patience: timedelta = timedelta(seconds=20),
     ) -> None:
-        """`patience` is how long a stop waits before it kills the child and all its children."""
+        """`patience` is how long a stop waits before it kills the child and all its children; `death_signal` is what
+        the kernel sends it when we are killed, and everything that it needs with us.
+        """
         self.name = name
         self._command = command
         self._environment = environment
         self._log = log
         self._stop_signal = stop_signal
+        self._death_signal = death_signal
         self._patience = patience
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -42,7 +46,7 @@ class Child:
         output = None if self._log is None else self._log.open("ab")
         try:
             self._process = subprocess.Popen(
-                [*_until_death(self._stop_signal), *self._command],
+                [*_until_death(self._death_signal), *self._command],
                 env=dict(self._environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -95,7 +99,7 @@ def stop_all(children: Sequence[Child]) -> None:
         child.stop()
 
 
-def _until_death(stop_signal: signal.Signals) -> list[str]:
+def _until_death(death_signal: signal.Signals) -> list[str]:
     """The words that make the kernel stop the child with us; elsewhere than on Linux there are none."""
     setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", stop_signal.name.removeprefix("SIG"), "--"] if setpriv else []
+    return [setpriv, "--pdeathsig", death_signal.name.removeprefix("SIG"), "--"] if setpriv else []

@@ -33,9 +33,14 @@ def _of_celery(context: click.Context | None) -> list[str]:
     options = []
     if isinstance(given.get("app"), str):
         options += ["--app", given["app"]]
-    if given.get("broker"):
-        options += ["--broker", given["broker"]]
-    return options
+    # Otherwise the app is one that Celery made: its broker may come from `celery --config`.
+    broker = given.get("broker") or (None if options else _broker(context))
+    return [*options, "--broker", broker] if broker else options
+
+
+def _broker(context: click.Context | None) -> str | None:
+    app = getattr(context and context.obj, "app", None)
+    return app.conf.broker_url if app else None
 
 
 flower = CeleryFlower("flower", help="See and steer this cluster in the browser: the same as `flower up`.")

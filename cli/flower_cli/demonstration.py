@@ -5,11 +5,12 @@ stays there and is shown again by the next demo.
 """
 
 import json
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from flower_cli import errors, logs, machine
+from flower_cli import errors, logs, machine, orphans
 from flower_cli.child import Child
 from flower_cli.configuration import Configuration
 from flower_cli.demo import workload
@@ -61,12 +62,12 @@ def _start(configuration: Configuration, tree: Machine, pair: Pair, *, home: Pat
     tree.migrate(database)
     broker = tree.serve("the broker", Broker(home / "broker", wait=stop.pause))
     pair.start(tree, database, logs_in=logs_in, broker=broker)
-    pair.await_ready(tree)
-    # The collector listens before the first worker speaks, so that the demo's history has no holes.
     celery = {"CELERY_BROKER_URL": broker, "CELERY_RESULT_BACKEND": broker, "RATE": str(rate)}
     environment = machine.environment(celery, without=OWN_NAMES)
     tree.run(*(_worker(worker, environment, logs_in) for worker in workload.WORKERS))
+    pair.await_ready(tree)
     tree.await_ready("starting three Celery workers", _workers_online(pair.api))
+    # The last: the collector listens before the first task is sent, so that the demo's history has no holes.
     tree.run(
         Child(
             "producer",
@@ -81,10 +82,12 @@ def _start(configuration: Configuration, tree: Machine, pair: Pair, *, home: Pat
 def _worker(worker: workload.Worker, environment: dict[str, str], logs_in: Path) -> Child:
     return Child(
         f"worker {worker.name}",
-        worker.command(),
+        [*worker.command(), "--include", orphans.__name__],
         environment,
         log=logs_in / f"worker-{worker.name}.log",
         stop_signal=workload.STOP_WORKER,
+        # A worker that stops while its broker is gone looks for it for ever (Celery 5.7, seen with SIGQUIT).
+        death_signal=signal.SIGKILL,
     )
 
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from flower_api.settings import ApiSettings
-from flower_cli import errors, exposure, logs, machine
+from flower_cli import cluster, exposure, logs, machine
 from flower_cli.child import Child
 from flower_cli.configuration import Configuration
 from flower_cli.embedded import process
@@ -33,12 +33,7 @@ def run(configuration: Configuration) -> None:
     """Run until a signal comes; raises Refused or Failed."""
     logs.start(configuration)
     pair = Pair.planned(configuration)
-    collector = configuration.settings(CollectorSettings)
-    if not (collector.broker or collector.app):
-        raise errors.Refused(
-            "no Celery cluster is named: give --broker (or FLOWER_BROKER, CELERY_BROKER_URL), or --app for one that "
-            "names its broker"
-        )
+    cluster.check(configuration)
     progress = Progress(sys.stdout, live=False)
     with Stop() as stop, Machine(configuration, stop=stop, progress=progress) as tree:
         try:

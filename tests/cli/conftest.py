@@ -1,7 +1,9 @@
 """The command line in this process, without what the developer's own environment says."""
 
 import os
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -28,3 +30,11 @@ def flower() -> Run:
         return CliRunner(env=environ).invoke(Flower("flower"), arguments, prog_name="flower")
 
     return run
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """Not pytest's own, which is closed to nobody: PostgreSQL runs as nobody in some containers."""
+    with tempfile.TemporaryDirectory(prefix="flower-cli-") as path:
+        Path(path).chmod(0o711)
+        yield Path(path)

@@ -1,0 +1,39 @@
+"""`flower collector`, `flower-collector`: collect one cluster's events until a signal comes."""
+
+from flower_cli import cluster, errors, logs, named_database
+from flower_cli.configuration import Configuration
+from flower_cli.stopping import Stop
+from flower_collector.service import Collector
+from flower_collector.settings import CollectorSettings
+from flower_store import errors as store_errors
+from flower_store.settings import SettingError
+
+# A failure is noticed so soon; a signal at once.
+LOOK_SECONDS = 1.0
+
+
+def run(configuration: Configuration) -> None:
+    """Collect; raises Refused for a setting or a schema that cannot be worked with, Failed for what comes later."""
+    logs.start(configuration)
+    store = named_database.settings(configuration)
+    cluster.check(configuration)
+    try:
+        _collect(Collector(configuration.settings(CollectorSettings), store))
+    except SettingError as error:
+        raise configuration.refusal(error) from error
+    except store_errors.WrongSchema as error:
+        raise errors.Refused(str(error)) from error
+    except store_errors.StoreError as error:
+        raise errors.Failed(configuration.mask(f"the collector cannot go on: {error}")) from error
+
+
+def _collect(collector: Collector) -> None:
+    with Stop() as stop:
+        try:
+            collector.start()
+            while not stop.asked and collector.failed is None:
+                stop.rest(LOOK_SECONDS)
+        finally:
+            collector.stop()
+    if collector.failed is not None:
+        raise collector.failed

@@ -1,0 +1,51 @@
+"""`flower demo` as a real process tree: a cluster at work, whose history outlives it."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+from tests.cli import trees
+from tests.cli.waiting import until
+
+pytestmark = pytest.mark.slow
+
+SENT = 20
+
+
+def test_a_killed_demo_leaves_nobody_and_the_next_one_finds_its_history(directory: Path) -> None:
+    with trees.running("demo", "--data-dir", "demo", directory=directory, RATE="50") as first:
+        first.until_up()
+        until(lambda: len(first.tasks()) >= SENT)
+        processes = first.processes()
+        first.send(signal.SIGKILL)
+        first.wait()
+        until(trees.gone(processes), seconds=40)
+
+    with trees.running("demo", "--data-dir", "demo", directory=directory, RATE="0.01") as second:
+        second.until_up()
+        found = len(second.tasks())
+        workers = json.loads(second.get("/api/workers?status=true")[1])
+        processes = second.processes()
+        second.send(signal.SIGINT)
+        status = second.wait()
+
+    assert status == 0
+    assert trees.gone(processes)()
+    assert found >= SENT
+    assert sorted(name.partition("@")[0] for name, online in workers.items() if online) == ["post", "shop", "studio"]
+
+
+def test_a_second_demo_on_the_same_data_is_refused(directory: Path) -> None:
+    with trees.running("demo", "--data-dir", "demo", directory=directory) as first:
+        until(lambda: "starting PostgreSQL ... " in first.output)
+
+        with trees.running("demo", "--data-dir", "demo", directory=directory) as second:
+            status = second.wait()
+
+        first.send(signal.SIGTERM)
+        first_status = first.wait()
+
+    assert (status, first_status) == (2, 0)
+    assert "is in use by process" in second.output
+    assert "Traceback" not in first.output

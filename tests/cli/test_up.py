@@ -1,0 +1,168 @@
+"""`flower up` as a real process tree: comes up, keeps history, heals, and leaves nobody behind."""
+
+import signal
+import socket
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import psutil
+import pytest
+from celery import Celery
+from tests.cli import trees
+from tests.cli.waiting import until
+
+pytestmark = pytest.mark.slow
+
+MARKER = "s3cret-marker"
+
+
+def report_task(broker: str, identity: str) -> None:
+    """Send the event that a worker sends when it takes a task."""
+    with (
+        Celery(broker=broker) as app,
+        app.connection() as connection,
+        app.events.Dispatcher(connection, hostname="worker@here") as dispatcher,
+    ):
+        dispatcher.send("task-received", uuid=identity, name="shop.pay", args="()", kwargs="{}", retries=0)
+
+
+def test_it_comes_up_and_a_signal_ends_all_of_it(redis_url: str, directory: Path) -> None:
+    with trees.running("up", "-b", redis_url, "--data-dir", "data", directory=directory) as tree:
+        tree.until_up()
+        processes = tree.processes()
+        status, page = tree.get("/c/default/")
+
+        tree.send(signal.SIGTERM)
+
+        assert tree.wait() == 0
+        assert trees.gone(processes)()
+        assert (status, "<html" in page) == (200, True)
+        assert len(processes) > 4  # root, collector, API, PostgreSQL and its own
+
+
+def test_the_next_one_finds_the_history(redis_url: str, directory: Path) -> None:
+    identity = str(uuid4())
+    with trees.running("up", "-b", redis_url, "--data-dir", "data", directory=directory) as first:
+        first.until_up()
+        report_task(redis_url, identity)
+        until(lambda: first.tasks() == [identity])
+        first.send(signal.SIGINT)
+        first.wait()
+
+    with trees.running("up", "-b", redis_url, "--data-dir", "data", directory=directory) as second:
+        second.until_up()
+
+        assert second.tasks() == [identity]
+
+
+def test_a_kill_of_the_root_takes_all_along(redis_url: str, directory: Path) -> None:
+    with trees.running("up", "-b", redis_url, "--data-dir", "data", directory=directory) as tree:
+        tree.until_up()
+        processes = tree.processes()
+
+        tree.send(signal.SIGKILL)
+        tree.wait()
+
+        until(trees.gone(processes), seconds=40)
+
+
+@pytest.mark.parametrize("part", ["collector", "api"])
+def test_a_part_that_ends_is_started_again(redis_url: str, database_url: str, directory: Path, part: str) -> None:
+    with trees.running("up", "-b", redis_url, directory=directory, FLOWER_DATABASE_URL=database_url) as tree:
+        tree.until_up()
+        identity = str(uuid4())
+
+        tree.named(part).kill()
+
+        until(lambda: "process ended" in tree.output)
+        until(lambda: part in [child.cmdline()[-1] for child in _living(tree)])
+        until(lambda: _tasks_after_event(tree, redis_url, identity) == [identity])
+
+
+def test_a_named_database_is_used_and_migrated(redis_url: str, empty_database_url: str, directory: Path) -> None:
+    with trees.running("up", "-b", redis_url, directory=directory, FLOWER_DATABASE_URL=empty_database_url) as tree:
+        tree.until_up()
+
+        assert "starting PostgreSQL" not in tree.output
+        assert not (directory / "data").exists()
+        assert tree.tasks() == []
+
+
+def test_a_second_one_on_the_same_data_is_refused(redis_url: str, directory: Path) -> None:
+    arguments = ("up", "-b", redis_url, "--data-dir", "data")
+    with trees.running(*arguments, directory=directory) as first:
+        first.until_up()
+
+        with trees.running(*arguments, directory=directory) as second:
+            status = second.wait()
+
+        assert status == 2
+        assert "is in use by process" in second.output
+        assert first.get("/healthz")[0] == 200
+
+
+def test_a_taken_port_is_refused_in_one_sentence(directory: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+
+        with trees.running("up", "-b", "redis://h", "--port", port, directory=directory) as tree:
+            status = tree.wait()
+
+    assert status == 2
+    assert tree.output == f"flower: port: `{port}` from --port: is taken by another program on 127.0.0.1\n"
+
+
+def test_without_a_cluster_it_is_refused(directory: Path) -> None:
+    with trees.running("up", directory=directory) as tree:
+        status = tree.wait()
+
+    assert status == 2
+    assert tree.output.startswith("flower: no Celery cluster is named: give --broker")
+
+
+def test_no_secret_is_printed_or_stands_in_the_process_list(redis_url: str, database_url: str, directory: Path) -> None:
+    broker = redis_url.replace("redis://", f"redis://default:{MARKER}@")
+    file = directory / "broker"
+    file.write_text(broker)
+
+    with trees.running(
+        "up", "--log-level", "debug", directory=directory,
+        FLOWER_BROKER_FILE=str(file), FLOWER_DATABASE_URL=database_url,
+    ) as tree:  # fmt: skip
+        until(lambda: tree.ended or _mentions_broker(tree), seconds=trees.UP_SECONDS)
+        command_lines = [" ".join(one.cmdline()) for one in tree.processes()]
+        tree.send(signal.SIGTERM)
+        tree.wait()
+
+    assert MARKER not in tree.output
+    assert MARKER not in " ".join(command_lines)
+    assert database_url not in " ".join(command_lines)
+
+
+def test_celery_flower_is_the_same(redis_url: str, database_url: str, directory: Path) -> None:
+    (directory / "proj.py").write_text(f"from celery import Celery\n\napp = Celery('proj', broker='{redis_url}')\n")
+    program = (sys.executable, "-m", "celery", "-A", "proj", "flower")
+    identity = str(uuid4())
+
+    with trees.running(program=program, directory=directory, FLOWER_DATABASE_URL=database_url) as tree:
+        tree.until_up()
+
+        until(lambda: _tasks_after_event(tree, redis_url, identity) == [identity])
+
+
+def _living(tree: trees.Tree) -> list[psutil.Process]:
+    return [one for one in tree.processes()[1:] if one.status() != psutil.STATUS_ZOMBIE and one.cmdline()]
+
+
+def _tasks_after_event(tree: trees.Tree, broker: str, identity: str) -> list[str]:
+    """Send again until it is heard: Redis keeps nothing for a collector that is away."""
+    report_task(broker, identity)
+    try:
+        return tree.tasks()
+    except (OSError, ValueError):
+        return []
+
+
+def _mentions_broker(tree: trees.Tree) -> bool:
+    return "Flower is up" in tree.output or "redis" in tree.output

@@ -1,0 +1,104 @@
+"""A process tree of ours under test: the real command, its output, and everybody it started."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+from tests.cli.waiting import until
+
+from flower_cli.embedded import process
+
+# Two busy cores may need ten times the usual three seconds.
+UP_SECONDS = 60.0
+
+
+class Tree:
+    """One `flower up`, `flower demo` or `celery flower`."""
+
+    def __init__(self, command: Sequence[str], *, directory: Path, **variables: str) -> None:
+        self.port = process.free_port()
+        self._seen: set[psutil.Process] = set()
+        self._output = directory / f"output-{self.port}"
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(("FLOWER_", "CELERY_"))}  # noqa: TID251 - of a process
+        with self._output.open("wb") as output:
+            self._popen = subprocess.Popen(
+                command,
+                cwd=directory,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environ | {"FLOWER_PORT": str(self.port), "PYTHONUNBUFFERED": "1"} | variables,
+                start_new_session=True,
+            )
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text()
+
+    @property
+    def ended(self) -> bool:
+        return self._popen.poll() is not None
+
+    def until_up(self) -> None:
+        line = f"Flower is up at http://127.0.0.1:{self.port}\n"
+        until(lambda: line in self.output or self.ended, seconds=UP_SECONDS)
+        assert line in self.output, self.output
+
+    def processes(self) -> list[psutil.Process]:
+        """All that it started, and itself."""
+        root = psutil.Process(self._popen.pid)
+        found = [root, *root.children(recursive=True)]
+        self._seen.update(found)
+        return found
+
+    def named(self, word: str) -> psutil.Process:
+        """The one direct child with this word at the end of its command line."""
+        children = psutil.Process(self._popen.pid).children()
+        return next(child for child in children if child.cmdline()[-1:] == [word])
+
+    def send(self, number: signal.Signals) -> None:
+        self._popen.send_signal(number)
+
+    def wait(self) -> int:
+        return self._popen.wait(UP_SECONDS)
+
+    def get(self, path: str) -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request("GET", path)
+        response = connection.getresponse()
+        body = response.read().decode()
+        connection.close()
+        return response.status, body
+
+    def tasks(self) -> list[str]:
+        return list(json.loads(self.get("/api/tasks")[1]))
+
+    def end(self) -> None:
+        """For a test that failed: nobody stays."""
+        self._seen |= set() if self.ended else set(self.processes())
+        for one in self._seen:
+            if one.is_running():
+                one.kill()
+        self._popen.wait()
+
+
+@contextmanager
+def running(*arguments: str, directory: Path, program: Sequence[str] = (), **variables: str) -> Generator[Tree]:
+    """The command while the test runs; `program` in place of `flower`."""
+    flower = str(Path(sys.executable).with_name("flower"))
+    tree = Tree([*(program or [flower]), *arguments], directory=directory, **variables)
+    try:
+        yield tree
+    finally:
+        tree.end()
+
+
+def gone(processes: Sequence[psutil.Process]) -> Callable[[], bool]:
+    """Whether none of them lives any more."""
+    return lambda: not [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
