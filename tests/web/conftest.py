@@ -1,36 +1,49 @@
-"""A real browser for the pages' tests."""
+"""A dashboard as production serves it, over a database of its own."""
 
-import shutil
-from collections.abc import Generator
+import threading
+from collections.abc import Iterator
 
+import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from tests.web import scene
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-default-apps",
-    "--disable-sync",
-    "--no-first-run",
-]
-
-
-@pytest.fixture(scope="session")
-def browser() -> Generator[Browser]:
-    path = shutil.which("chromium-headless-shell") or shutil.which("chromium")
-    if path is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium-headless-shell libatomic1")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        browser.close()
+from flower_api.server import Server
+from flower_api.settings import ApiSettings
+from flower_store.settings import StoreSettings
+from flower_store.writes import Writer
+from flower_web.app import create_app
 
 
 @pytest.fixture
-def page(browser: Browser) -> Generator[Page]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    yield page
-    context.close()
+def store(database_url: str) -> StoreSettings:
+    return StoreSettings(database_url=database_url)
+
+
+@pytest.fixture
+def writer(store: StoreSettings) -> Iterator[Writer]:
+    made = Writer(store, cluster="prod", transport="redis")
+    made.connect()
+    made.ensure_partitions(scene.now())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def site(store: StoreSettings) -> Iterator[str]:
+    """The dashboard's address."""
+    settings = ApiSettings(port=0)
+    server = Server(create_app(settings, store), settings)
+    ready = threading.Event()
+    thread = threading.Thread(target=server.run, args=(ready.set,), name="site")
+    thread.start()
+    assert ready.wait(10), "the dashboard did not start"
+    yield server.address
+    server.stop()
+    thread.join(20)
+    assert not thread.is_alive(), "the dashboard did not stop"
+
+
+@pytest.fixture
+def http(site: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=site, headers={"Accept": "text/html"}) as client:
+        yield client

@@ -4,7 +4,7 @@ import hashlib
 import random
 import uuid
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from flower_store.events import TaskEvent, WorkerEvent
 from flower_store.writes import Instance, Writer
@@ -28,6 +28,11 @@ TRACEBACK = """Traceback (most recent call last):
     raise PaymentDeclined(f"order {reference}: card was declined")
 shop.gateway.PaymentDeclined: order 104288: card was declined
 """
+
+
+def now() -> datetime:
+    """The moment in which the scene stands."""
+    return datetime.now(UTC)
 
 
 def event(kind: str, task_id: str, at: datetime, *, host: str = HOSTS[0], **fields: object) -> TaskEvent:
@@ -72,8 +77,8 @@ def a_life(
     told.append(event("started", task_id, started, host=host))
     if end == "started":
         return told
-    outcome = {"runtime": runs, "result": "'delivered'"} if end == "succeeded" else {}
-    outcome |= fields or {}
+    outcome: dict[str, object] = {"runtime": runs, "result": "'delivered'"} if end == "succeeded" else {}
+    outcome.update(fields or {})
     return [*told, event(end, task_id, started + timedelta(seconds=runs), host=host, **outcome)]
 
 
@@ -152,19 +157,19 @@ REPLIES: Mapping[str, object] = {
 }
 
 
-def furnish(writer: Writer, now: datetime, *, tasks: int = 1200) -> None:
+def furnish(writer: Writer, at: datetime, *, tasks: int = 1200) -> None:
     """Workers, a collector at work, and an hour of tasks."""
     writer.connect()
-    writer.ensure_partitions(now)
-    beats = [a_heartbeat(host, now, active=number) for number, host in enumerate(HOSTS, 1)]
-    gone = now - timedelta(minutes=12)
+    writer.ensure_partitions(at)
+    beats = [a_heartbeat(host, at, active=number) for number, host in enumerate(HOSTS, 1)]
+    gone = at - timedelta(minutes=12)
     beats += [
         a_heartbeat("celery@old.example", gone - timedelta(seconds=2)),
         a_heartbeat("celery@old.example", gone, kind="offline"),
     ]
     writer.write([], beats)
     writer.write_replies(dict.fromkeys(HOSTS, REPLIES), silence=timedelta(minutes=5))
-    told = sorted(an_hour(now, tasks=tasks), key=lambda each: each.at)
+    told = sorted(an_hour(at, tasks=tasks), key=lambda each: each.at)
     writer.write(told)
     writer.beat(COLLECTOR, stored=len(told), aside=0, lag=timedelta(milliseconds=40))
 

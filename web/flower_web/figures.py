@@ -113,7 +113,7 @@ def _workers(workers: Sequence[WorkerRecord], addresses: Addresses) -> Figure:
 def _compared(note: str, before: str) -> str:
     """The note, with the value of the hour before where there was one."""
     compared = "" if before == formats.NOT_CAPTURED else f"before {before}"
-    return " · ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in (note, compared) if part)
+    return ", ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in (note, compared) if part)
 
 
 def _parts(text: str) -> tuple[str, str]:

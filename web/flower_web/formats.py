@@ -43,7 +43,7 @@ def _short(seconds: float) -> str:
         return "0 ms" if seconds == 0 else "< 1 ms"
     if seconds < 0.9995:  # noqa: PLR2004 - rounds to a second
         return f"{round(seconds * 1000)} ms"
-    return f"{_floor(seconds):.1f} s" if seconds < 10 else f"{int(seconds)} s"  # noqa: PLR2004 - two digits
+    return f"{_floor(max(seconds, 1.0)):.1f} s" if seconds < 10 else f"{int(seconds)} s"  # noqa: PLR2004 - two digits
 
 
 def _long(seconds: int) -> str:

@@ -16,9 +16,10 @@ from flower_web import figures as six
 from flower_web import task_row
 from flower_web.chart import Chart
 from flower_web.figures import Figure, Measured
+from flower_web.given import GivenReads
 from flower_web.task_query import TaskQuery
 from flower_web.task_row import TaskRow
-from flower_web.visit import Visit
+from flower_web.visit import GivenVisit, Visit
 
 _HOUR = timedelta(hours=1)
 _FAILURES = 8
@@ -50,7 +51,7 @@ class Overview:
 
 
 @get("/c/{cluster:str}/", include_in_schema=False)
-async def overview(reads: Reads, visit: Visit) -> Template:
+async def overview(reads: GivenReads, visit: GivenVisit) -> Template:
     """The cluster's first page."""
     measured = await _measured(reads, visit)
     cluster_id = visit.cluster.id

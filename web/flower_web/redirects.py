@@ -1,7 +1,6 @@
 """Where an address without a cluster leads: the start page, and Flower's own addresses, which are in bookmarks."""
 
 from dataclasses import replace
-from datetime import datetime
 
 from litestar import Request, get
 from litestar.datastructures import State
@@ -15,10 +14,11 @@ from flower_store.reads import tasks as stored
 from flower_web import task_query
 from flower_web.addresses import Addresses
 from flower_web.frame import Frame
+from flower_web.given import GivenNow, GivenReads, GivenSettings
 
 
 @get("/", include_in_schema=False)
-async def home(reads: Reads, api_settings: ApiSettings, now: datetime) -> Template | Redirect:
+async def home(reads: GivenReads, api_settings: GivenSettings, now: GivenNow) -> Template | Redirect:
     """The cluster that is meant; before the first one is stored, what to do."""
     try:
         return Redirect((await _meant(reads, api_settings)).overview)
@@ -28,20 +28,20 @@ async def home(reads: Reads, api_settings: ApiSettings, now: datetime) -> Templa
 
 
 @get("/dashboard", include_in_schema=False)
-async def dashboard(reads: Reads, api_settings: ApiSettings) -> Redirect:
+async def dashboard(reads: GivenReads, api_settings: GivenSettings) -> Redirect:
     """Flower's overview."""
     return Redirect((await _meant(reads, api_settings)).overview)
 
 
 @get("/tasks", include_in_schema=False)
-async def tasks(request: Request[object, object, State], reads: Reads, api_settings: ApiSettings) -> Redirect:
+async def tasks(request: Request[object, object, State], reads: GivenReads, api_settings: GivenSettings) -> Redirect:
     """Flower's list, with its filters."""
     query = task_query.parsed(request.query_params)
     return Redirect((await _meant(reads, api_settings)).tasks(replace(query, after="").pairs))
 
 
 @get("/task/{task_id:path}", include_in_schema=False)
-async def task(reads: Reads, api_settings: ApiSettings, task_id: FromPath[str]) -> Redirect:
+async def task(reads: GivenReads, api_settings: GivenSettings, task_id: FromPath[str]) -> Redirect:
     """One task, in whichever cluster knows it; in the one that is meant where none does."""
     wanted = str(task_id).removeprefix("/")
     meant = await _meant(reads, api_settings)
@@ -54,7 +54,7 @@ async def task(reads: Reads, api_settings: ApiSettings, task_id: FromPath[str]) 
 
 
 @get(["/workers", "/worker/{hostname:str}"], include_in_schema=False)
-async def workers(reads: Reads, api_settings: ApiSettings) -> Redirect:
+async def workers(reads: GivenReads, api_settings: GivenSettings) -> Redirect:
     """Flower's workers, and one of them."""
     return Redirect((await _meant(reads, api_settings)).workers)
 

@@ -17,8 +17,9 @@ from flower_store.reads import tasks as stored
 from flower_store.records import EventRecord, TaskRecord
 from flower_web import attempts, spans, task_row, timeline
 from flower_web.attempts import Attempt
+from flower_web.given import GivenReads
 from flower_web.timeline import Step
-from flower_web.visit import Visit
+from flower_web.visit import GivenVisit, Visit
 
 _SHOWN_CHILDREN = 100
 
@@ -76,13 +77,13 @@ class TaskPage:
 
 
 @get("/c/{cluster:str}/tasks/{task_id:path}", include_in_schema=False)
-async def task(reads: Reads, visit: Visit, task_id: FromPath[str]) -> Template:
+async def task(reads: GivenReads, visit: GivenVisit, task_id: FromPath[str]) -> Template:
     """The page of a task whose id can stand in a path."""
     return await _page(reads, visit, str(task_id).removeprefix("/"))
 
 
 @get("/c/{cluster:str}/task", include_in_schema=False)
-async def odd_task(request: Request[object, object, State], reads: Reads, visit: Visit) -> Template:
+async def odd_task(request: Request[object, object, State], reads: GivenReads, visit: GivenVisit) -> Template:
     """The page of a task whose id a browser or a proxy would bend in a path."""
     return await _page(reads, visit, request.query_params.get("id", ""))
 

@@ -8,21 +8,21 @@ from litestar import Request, get
 from litestar.datastructures import State
 from litestar.response import Template
 
-from flower_api.reads import Reads
 from flower_store import cursors
 from flower_store.cursors import Cursor
 from flower_store.reads import tasks as stored
 from flower_store.records import Page, TaskSummary
 from flower_web import task_list, task_query, task_row
+from flower_web.given import GivenReads
 from flower_web.task_list import RowsAnswer, TaskList
 from flower_web.task_query import TaskQuery
-from flower_web.visit import Visit
+from flower_web.visit import GivenVisit
 
 AnyRequest = Request[object, object, State]
 
 
 @get("/c/{cluster:str}/tasks", include_in_schema=False)
-async def tasks(request: AnyRequest, reads: Reads, visit: Visit) -> Template:
+async def tasks(request: AnyRequest, reads: GivenReads, visit: GivenVisit) -> Template:
     """One page of the list."""
     query = task_query.parsed(request.query_params)
     async with reads.connect() as connection:
@@ -39,7 +39,7 @@ async def tasks(request: AnyRequest, reads: Reads, visit: Visit) -> Template:
 
 
 @get("/c/{cluster:str}/task-rows", include_in_schema=False)
-async def task_rows(request: AnyRequest, reads: Reads, visit: Visit) -> Template:
+async def task_rows(request: AnyRequest, reads: GivenReads, visit: GivenVisit) -> Template:
     """The rows of these ids as they are now, and how many tasks of the view are newer than the page."""
     query = task_query.parsed(request.query_params)
     ids = request.query_params.getall("id", [])[: task_query.MOST_IDS]

@@ -3,6 +3,7 @@
 An event that was missed is shown as not captured; time between two clocks that disagree is not shown at all.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -43,7 +44,7 @@ def timeline(task: TaskRecord) -> Sequence[Step]:
     reached = [*steps, end] if end else steps
     while reached and reached[-1].at is None:
         reached.pop()
-    return [_spaced(step, following) for step, following in zip(reached, [*reached[1:], None], strict=True)]
+    return [_spaced(step, following) for step, following in itertools.zip_longest(reached, reached[1:]) if step]
 
 
 def _sent(task: TaskRecord) -> Step:

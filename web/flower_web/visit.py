@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from flower_api.reads import Reads, UnknownCluster
-from flower_api.settings import ApiSettings
+from flower_api.reads import UnknownCluster
 from flower_store.records import ClusterRecord
 from flower_web.addresses import Addresses
 from flower_web.frame import Frame
+from flower_web.given import GivenNow, GivenReads, GivenSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,11 @@ class Visit:
         return Frame(title, self.addresses, self.now, here=here, clusters=self.clusters, interval=interval)
 
 
-async def provide_visit(reads: Reads, api_settings: ApiSettings, now: datetime, cluster: FromPath[str]) -> Visit:
+GivenVisit = NamedDependency[Visit]
+"""`visit`"""
+
+
+async def provide_visit(reads: GivenReads, api_settings: GivenSettings, now: GivenNow, cluster: FromPath[str]) -> Visit:
     """The dependency `visit`. Raises UnknownCluster."""
     known = await reads.clusters()
     found = next((each for each in known if each.slug == cluster), None)

@@ -3,17 +3,17 @@
 from litestar import get
 from litestar.response import Template
 
-from flower_api.reads import Reads
 from flower_store.reads import workers as stored
 from flower_web import fleet
-from flower_web.visit import Visit
+from flower_web.given import GivenReads
+from flower_web.visit import GivenVisit
 
 _REFRESH = 2_000
 """Milliseconds between two refreshes; heartbeats come every two seconds."""
 
 
 @get("/c/{cluster:str}/workers", include_in_schema=False)
-async def workers(reads: Reads, visit: Visit) -> Template:
+async def workers(reads: GivenReads, visit: GivenVisit) -> Template:
     """The fleet table."""
     async with reads.connect() as connection:
         found = await stored.workers(connection, visit.cluster.id)

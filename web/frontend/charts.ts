@@ -69,7 +69,7 @@ class Chart {
       width: this.#plot.clientWidth,
       height: HEIGHT,
       legend: { show: false },
-      padding: [8, 0, 0, 0],
+      padding: [8, 16, 0, 0],
       // A bar stands to the right of its time, so the nearest time may be that of the next bar.
       cursor: { dataIdx: (_, __, nearest, x) => Math.max(0, x < (this.#data.at[nearest] ?? 0) ? nearest - 1 : nearest), y: false, drag: { x: false, y: false }, points: { show: false } },
       scales: {

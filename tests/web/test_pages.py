@@ -1,0 +1,272 @@
+"""The pages as they are answered, without a browser and so without script."""
+
+import html
+import re
+from datetime import timedelta
+from urllib.parse import quote
+
+import httpx
+import pytest
+from tests.web import scene
+
+from flower_store.writes import Writer
+
+SECOND = timedelta(seconds=1)
+
+
+def ids(page: httpx.Response) -> list[str]:
+    return [html.unescape(each) for each in re.findall(r'<tr [^>]*data-task-id="([^"]*)"', page.text)]
+
+
+def link(page: httpx.Response, text: str) -> str:
+    found = re.search(rf'<a [^>]*href="([^"]*)"[^>]*>{text}</a>', page.text)
+    assert found, f"no link {text!r}"
+    return html.unescape(found[1])
+
+
+def heading(page: httpx.Response) -> str:
+    found = re.search(r"<h1>(.*?)</h1>", page.text, re.DOTALL)
+    assert found
+    return html.unescape(found[1])
+
+
+def test_an_empty_store_says_what_to_do_next(http: httpx.Client) -> None:
+    page = http.get("/")
+
+    assert page.status_code == 200
+    assert heading(page) == "Waiting for the first event"
+    assert "flower-collector" in page.text
+
+
+def test_a_cluster_without_tasks_shows_how_far_it_is(http: httpx.Client, writer: Writer) -> None:
+    writer.beat(scene.COLLECTOR, stored=0, aside=0, lag=None)
+    writer.write([], [scene.a_heartbeat(scene.HOSTS[0], scene.now())])
+
+    page = http.get("/c/prod/")
+
+    assert heading(page) == "Waiting for the first task"
+    done = re.findall(r'state-(success|pending)">', page.text[page.text.index("checklist") :])
+    assert done == ["success", "success", "success", "pending"]
+
+
+def test_the_start_page_leads_to_the_cluster(http: httpx.Client, writer: Writer) -> None:
+    assert writer.cluster_id
+
+    assert http.get("/").headers["location"] == "/c/prod/"
+
+
+def test_the_overview_shows_six_figures_and_a_chart_with_its_table(http: httpx.Client, writer: Writer) -> None:
+    scene.furnish(writer, scene.now(), tasks=300)
+
+    page = http.get("/c/prod/")
+
+    labels = re.findall(r"<dt>(?:<a [^>]*>)?([^<]+)", page.text)
+    assert labels == ["Finished", "Failure share", "p95 run", "p95 wait", "Waiting now", "Workers up"]
+    assert page.text.count('<tr><td class="number-left">') == 60
+    assert "No collector is at work" not in page.text
+
+
+def test_an_overview_without_a_collector_says_so(http: httpx.Client, writer: Writer) -> None:
+    writer.write(scene.a_life("a", scene.now()))
+
+    assert "No collector is at work" in http.get("/c/prod/").text
+
+
+def test_a_recent_gap_is_told(http: httpx.Client, writer: Writer) -> None:
+    writer.write(scene.a_life("a", scene.now()))
+    writer.record_gap(scene.now() - 60 * SECOND, scene.now() - 30 * SECOND, reason="collector was away")
+
+    page = http.get("/c/prod/")
+
+    assert "Events may be missing" in page.text
+    assert "collector was away" in page.text
+
+
+def test_pages_of_the_list_follow_each_other_without_a_task_lost_or_shown_twice(
+    http: httpx.Client, writer: Writer
+) -> None:
+    at = scene.now() - timedelta(minutes=5)
+    writer.write([each for n in range(60) for each in scene.a_life(f"t{n:02}", at + n * SECOND)])
+    page, seen = http.get("/c/prod/tasks?limit=25"), []
+
+    seen += ids(page)
+    while 'rel="next"' in page.text:
+        page = http.get(link(page, "Older tasks"))
+        seen += ids(page)
+
+    assert seen == [f"t{n:02}" for n in reversed(range(60))]
+
+
+def test_the_list_is_filtered_by_states_and_by_the_beginning_of_a_name(http: httpx.Client, writer: Writer) -> None:
+    at = scene.now()
+    writer.write([*scene.a_failure("f", at), *scene.a_life("s", at), *scene.a_life("o", at, name="other.thing")])
+
+    assert ids(http.get("/c/prod/tasks?state=FAILURE")) == ["f"]
+    assert ids(http.get("/c/prod/tasks?name=other")) == ["o"]
+    assert ids(http.get("/c/prod/tasks?name=shop.emails.send_receipt&state=SUCCESS&state=FAILURE")) == ["s"]
+
+
+def test_a_filter_that_matches_nothing_says_what_was_searched(http: httpx.Client, writer: Writer) -> None:
+    writer.write(scene.a_life("s", scene.now()))
+
+    page = http.get("/c/prod/tasks?name=nobody&state=FAILURE")
+
+    assert "No task matches" in page.text
+    assert "state FAILURE and name “nobody”" in page.text
+    assert link(page, "Clear filters") == "/c/prod/tasks"
+
+
+def test_a_bent_place_in_the_list_is_its_beginning(http: httpx.Client, writer: Writer) -> None:
+    writer.write(scene.a_life("s", scene.now()))
+
+    assert ids(http.get("/c/prod/tasks?after=nonsense")) == ["s"]
+
+
+def test_the_rows_asked_for_again_come_with_the_number_of_newer_ones(http: httpx.Client, writer: Writer) -> None:
+    at = scene.now() - timedelta(minutes=1)
+    writer.write(scene.a_life("old", at, end="started"))
+    asked = re.search(r'data-live-rows="([^"]*)"', http.get("/c/prod/tasks?state=STARTED").text)
+    assert asked
+    writer.write(scene.a_life("old", at))
+    writer.write([each for n in range(3) for each in scene.a_life(f"new{n}", at + SECOND, end="started")])
+
+    answer = http.get(f"{html.unescape(asked[1])}&id=old&counts=1")
+
+    assert ids(answer) == ["old"]
+    assert "data-unmatched" in answer.text
+    assert "3 new tasks" in answer.text
+    assert 'id="state-toggles"' in answer.text
+
+
+@pytest.mark.parametrize("task_id", ["a/b", "..", "a b", "ä%2Fé", '"><script>', "x?y#z", "plain"])
+def test_a_task_is_found_from_the_list_whatever_its_id(http: httpx.Client, writer: Writer, task_id: str) -> None:
+    writer.write(scene.a_life(task_id, scene.now()))
+    row = re.search(r'<a class="cut-left" href="([^"]*)"', http.get("/c/prod/tasks").text)
+    assert row
+
+    page = http.get(html.unescape(row[1]))
+
+    shown = re.search(r'id="task-id">([^<]*)<', page.text)
+    assert shown
+    assert html.unescape(shown[1]) == task_id
+
+
+def test_a_task_shows_its_story_its_attempts_and_its_events(http: httpx.Client, writer: Writer) -> None:
+    writer.write(scene.a_retry("r", scene.now() - timedelta(minutes=2)))
+
+    page = http.get("/c/prod/tasks/r")
+
+    assert page.text.count('class="attempt-head"') == 3
+    assert page.text.count('data-label="Event"') == 12
+    assert '300 <span class="unit">ms</span>&#32;held by the worker' in page.text
+
+
+def test_what_no_event_has_told_is_shown_as_not_captured(http: httpx.Client, writer: Writer) -> None:
+    events = scene.a_life("t", scene.now())
+    writer.write([each for each in events if each.type != "task-sent"])
+
+    page = http.get("/c/prod/tasks/t")
+
+    assert re.search(r"<dt>Queue</dt><dd><span[^>]*>not captured", page.text)
+    assert re.search(r'class="when number"><span class="quiet">not captured', page.text)
+
+
+def test_workers_show_their_pool_queues_and_heartbeat(http: httpx.Client, writer: Writer) -> None:
+    scene.furnish(writer, scene.now(), tasks=1)
+
+    page = http.get("/c/prod/workers")
+
+    assert "3 online, 1 offline" in page.text
+    assert re.search(r'prefork <span class="unit">. 4', page.text)
+    assert "default, mail" in page.text
+
+
+def test_a_worker_that_answers_nonsense_is_still_listed(http: httpx.Client, writer: Writer) -> None:
+    writer.write_replies({"w@odd": {"stats": ["?"], "active_queues": {"a": 1}}}, silence=timedelta(minutes=5))
+
+    page = http.get("/c/prod/workers")
+
+    assert page.status_code == 200
+    assert "w@odd" in page.text
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("/tasks?state=FAILURE", "/c/prod/tasks?state=FAILURE"),
+        ("/tasks", "/c/prod/tasks"),
+        ("/task/abc", "/c/prod/tasks/abc"),
+        ("/workers", "/c/prod/workers"),
+        ("/worker/celery@host", "/c/prod/workers"),
+        ("/dashboard", "/c/prod/"),
+    ],
+)
+def test_flowers_own_addresses_still_lead_somewhere(http: httpx.Client, writer: Writer, old: str, new: str) -> None:
+    assert writer.cluster_id
+
+    assert http.get(old).headers["location"] == new
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("/c/prod/tasks/nobody", "No event of the task"),
+        ("/c/nowhere/", "No cluster is called"),
+        ("/nothing/here", ""),
+        ("/c/prod/nothing", ""),
+    ],
+)
+def test_what_is_not_there_is_a_page_in_the_same_frame(
+    http: httpx.Client, writer: Writer, address: str, told: str
+) -> None:
+    assert writer.cluster_id
+
+    page = http.get(address)
+
+    assert page.status_code == 404
+    assert heading(page) == "Nothing is here"
+    assert told in html.unescape(page.text)
+    assert link(page, "Go to the start page") == "/"
+
+
+def test_a_hostile_task_stays_text_everywhere(http: httpx.Client, writer: Writer) -> None:
+    bad = "<img src=x onerror=alert(1)>"
+    told = {"exception": bad, "traceback": bad}
+    writer.write(
+        scene.a_life(bad, scene.now(), name=bad, queue=bad, host=bad, end="failed", fields=told, args=bad, kwargs=bad)
+    )
+    writer.write([], [scene.a_heartbeat(bad, scene.now())])
+
+    pages = [
+        http.get(address)
+        for address in (
+            "/c/prod/",
+            "/c/prod/tasks",
+            f"/c/prod/tasks?name={quote(bad)}",
+            f"/c/prod/task?id={quote(bad)}",
+            f"/c/prod/task-rows?id={quote(bad)}",
+            "/c/prod/workers",
+            f"/c/prod/task?id={quote(bad)}not-there",
+        )
+    ]
+
+    assert all("<img" not in page.text for page in pages)
+    assert all("&lt;img" in page.text for page in pages)
+
+
+def test_bundles_are_kept_for_ever_and_pages_are_not(http: httpx.Client, writer: Writer) -> None:
+    assert writer.cluster_id
+    page = http.get("/c/prod/tasks")
+    script = re.search(r'src="(/static/dist/app-[^"]+)"', page.text)
+    assert script
+
+    assert "no-cache" in page.headers["cache-control"]
+    assert "immutable" in http.get(script[1]).headers["cache-control"]
+
+
+def test_a_page_forbids_script_that_is_not_its_own(http: httpx.Client) -> None:
+    page = http.get("/")
+
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert "unsafe-inline" not in page.headers["content-security-policy"]
+    assert not re.search(r"<script(?![^>]* src=)|<style| on\w+=| style=", page.text)
