@@ -23,7 +23,8 @@ DEMO_NAMES = MappingProxyType({"port": "PORT", "rate": "RATE"})
 
 def flower() -> None:
     """`flower`."""
-    Flower("flower", help="See and steer Celery: history in PostgreSQL, live in the browser.").main()
+    group = Flower("flower", help="See and steer Celery: history in PostgreSQL, live in the browser.")
+    click.version_option(package_name="flower", message="%(prog)s %(version)s")(group).main(prog_name="flower")
 
 
 def collector() -> None:

@@ -8,23 +8,13 @@ from uuid import uuid4
 
 import psutil
 import pytest
-from celery import Celery
 from tests.cli import trees
+from tests.cli.celery_events import report_task
 from tests.cli.waiting import until
 
 pytestmark = pytest.mark.slow
 
 MARKER = "s3cret-marker"
-
-
-def report_task(broker: str, identity: str) -> None:
-    """Send the event that a worker sends when it takes a task."""
-    with (
-        Celery(broker=broker) as app,
-        app.connection() as connection,
-        app.events.Dispatcher(connection, hostname="worker@here") as dispatcher,
-    ):
-        dispatcher.send("task-received", uuid=identity, name="shop.pay", args="()", kwargs="{}", retries=0)
 
 
 def test_it_comes_up_and_a_signal_ends_all_of_it(redis_url: str, directory: Path) -> None:
@@ -78,6 +68,29 @@ def test_a_part_that_ends_is_started_again(redis_url: str, database_url: str, di
         until(lambda: "process ended" in tree.output)
         until(lambda: part in [child.cmdline()[-1] for child in _living(tree)])
         until(lambda: _tasks_after_event(tree, redis_url, identity) == [identity])
+
+
+def test_without_its_database_it_ends_and_says_so(redis_url: str, directory: Path) -> None:
+    with trees.running("up", "-b", redis_url, "--data-dir", "data", directory=directory) as tree:
+        tree.until_up()
+        processes = tree.processes()
+        postgres = next(one for one in processes if "-D" in one.cmdline())
+
+        postgres.kill()
+
+        assert tree.wait() == 1
+        assert "flower: PostgreSQL ended by itself: all is stopped, its log says why\n" in tree.output
+        until(trees.gone(processes))
+
+
+def test_it_collects_from_rabbitmq(rabbitmq_url: str, database_url: str, directory: Path) -> None:
+    identity = str(uuid4())
+    with trees.running("up", "-b", rabbitmq_url, directory=directory, FLOWER_DATABASE_URL=database_url) as tree:
+        tree.until_up()
+
+        report_task(rabbitmq_url, identity)
+
+        until(lambda: tree.tasks() == [identity])
 
 
 def test_a_named_database_is_used_and_migrated(redis_url: str, empty_database_url: str, directory: Path) -> None:

@@ -76,6 +76,13 @@ class Tree:
         connection.close()
         return response.status, body
 
+    def answers(self) -> bool:
+        """Whether something listens on its port."""
+        try:
+            return self.get("/readyz")[0] == http.HTTPStatus.OK
+        except OSError:
+            return False
+
     def tasks(self) -> list[str]:
         return list(json.loads(self.get("/api/tasks")[1]))
 

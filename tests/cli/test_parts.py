@@ -1,0 +1,106 @@
+"""The parts that run alone: migrate, collector, API; and what each refuses before it starts."""
+
+import json
+import signal
+import socket
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from tests.cli import trees
+from tests.cli.celery_events import report_task
+from tests.cli.conftest import Run
+from tests.cli.waiting import until
+
+EMPTY = "flower: the database is empty, this build needs schema "
+WITHOUT_DATABASE = "flower: no database is named: give --database-url or FLOWER_DATABASE_URL\n"
+
+
+def test_migrate_brings_a_database_to_this_build_and_may_be_repeated(flower: Run, empty_database_url: str) -> None:
+    first = flower("migrate", FLOWER_DATABASE_URL=empty_database_url)
+    second = flower("migrate", FLOWER_DATABASE_URL=empty_database_url)
+
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    assert "database migrated" in first.output
+
+
+@pytest.mark.parametrize(
+    "arguments", [("api", "--port", "0"), ("collector", "-b", "redis://h", "--collector-port", "0")]
+)
+def test_another_schema_is_refused_with_what_to_run(
+    flower: Run, empty_database_url: str, arguments: tuple[str, ...]
+) -> None:
+    result = flower(*arguments, "--log-level", "error", FLOWER_DATABASE_URL=empty_database_url)
+
+    assert result.exit_code == 2
+    assert result.output.startswith(EMPTY)
+    assert result.output.endswith(": run `flower migrate`\n")
+
+
+@pytest.mark.parametrize("arguments", [("api",), ("collector", "-b", "redis://h"), ("migrate",)])
+def test_without_a_database_a_part_is_refused(flower: Run, arguments: tuple[str, ...]) -> None:
+    result = flower(*arguments)
+
+    assert (result.exit_code, result.output) == (2, WITHOUT_DATABASE)
+
+
+def test_a_collector_without_a_cluster_is_refused(flower: Run, database_url: str) -> None:
+    result = flower("collector", FLOWER_DATABASE_URL=database_url)
+
+    assert result.exit_code == 2
+    assert result.output.startswith("flower: no Celery cluster is named")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [(("api", "--port"), "port"), (("collector", "-b", "redis://h", "--collector-port"), "collector_port")],
+)
+def test_a_taken_port_is_refused(flower: Run, database_url: str, arguments: tuple[str, ...], name: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+
+        result = flower(*arguments, port, "--log-level", "error", FLOWER_DATABASE_URL=database_url)
+
+    assert result.exit_code == 2
+    assert result.output.startswith(f"flower: {name}: `{port}` from --{name.replace('_', '-')}: ")
+    assert result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["basic_auth", "oauth2_key", "certfile"])
+def test_a_guard_that_is_missing_here_is_not_ignored_where_others_reach_the_port(
+    flower: Run, database_url: str, option: str
+) -> None:
+    result = flower(
+        "api", "--address", "0.0.0.0", "--unauthenticated-api", f"--{option}=x", "--log-level", "error",
+        FLOWER_DATABASE_URL=database_url,
+    )  # fmt: skip
+
+    assert result.exit_code == 2
+    assert "not supported yet by this build, and without it everybody who reaches the port" in result.output
+
+
+@pytest.mark.slow
+def test_a_collector_and_two_apis_show_the_same_tasks(redis_url: str, database_url: str, directory: Path) -> None:
+    identity = str(uuid4())
+    common = {"FLOWER_DATABASE_URL": database_url, "FLOWER_COLLECTOR_PORT": "0"}
+    with (
+        trees.running("collector", "-b", redis_url, directory=directory, **common) as collector,
+        trees.running("api", directory=directory, **common) as one,
+        trees.running("api", directory=directory, **common) as other,
+    ):
+        until(lambda: one.answers() and other.answers(), seconds=trees.UP_SECONDS)
+        until(lambda: _seen(redis_url, identity, one))
+        shown = [json.loads(api.get(f"/api/task/info/{identity}")[1]) for api in (one, other)]
+        for part in (collector, one, other):
+            part.send(signal.SIGTERM)
+        statuses = [part.wait() for part in (collector, one, other)]
+
+    assert shown[0] == shown[1]
+    assert shown[0]["name"] == "shop.pay"
+    assert statuses == [0, 0, 0]
+
+
+def _seen(broker: str, identity: str, api: trees.Tree) -> bool:
+    """Send again until it is heard: Redis keeps nothing for a collector that does not listen yet."""
+    report_task(broker, identity)
+    return identity in api.tasks()
