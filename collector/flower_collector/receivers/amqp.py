@@ -5,7 +5,7 @@ The driver is used directly: kombu would unpack compressed bodies before any che
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -52,6 +52,7 @@ class AmqpReceiver(Receiver):
         self._hold_for = hold_for
         self._clock = clock
         self._promise = promise.QUORUM_QUEUE
+        self._consumed_until: datetime | None = None
 
     @property
     def promise(self) -> str:
@@ -76,6 +77,7 @@ class AmqpReceiver(Receiver):
         finally:
             session.close()
             self._around.buffer.clear()
+            self._consumed_until = self._around.now()
 
     def _consume(self, connection: driver.Connection, channel: driver.AmqpChannel, session: Session, tag: str) -> None:
         beat_at = self._clock()
@@ -143,5 +145,5 @@ class AmqpReceiver(Receiver):
 
     def _note_creation(self) -> None:
         """Unless no collector ever lived, somebody removed the queue, and with it what it held."""
-        detail = f"queue {self._queue.name} was not there"
-        self._around.gaps.note(gaps.Gap(None, self._around.now(), gaps.QUEUE_MISSING, detail))
+        detail = f"queue {self._queue.name} was not there, nor what it had held"
+        self._around.gaps.note(gaps.Gap(self._consumed_until, self._around.now(), gaps.QUEUE_MISSING, detail))

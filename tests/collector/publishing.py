@@ -1,0 +1,62 @@
+"""Events put on a broker as workers do, and garbage as they do not."""
+
+import json
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+import kombu
+from celery.events.event import get_exchange
+from tests.collector.messages import fields
+
+TASKS = [str(UUID(int=number)) for number in range(1, 100_001)]
+
+
+_kombu: Any = kombu  # it ships no types
+
+
+class Publisher:
+    """An open connection to a broker; its messages are transient, as Celery's events are."""
+
+    def __init__(self, url: str, **transport_options: Any) -> None:
+        self._connection: Any = _kombu.Connection(url, transport_options=transport_options)
+        self._exchange: Any = get_exchange(self._connection)
+        self._producer: Any = _kombu.Producer(self._connection, self._exchange, auto_declare=False)
+        self._exchange(self._connection.default_channel).declare()
+
+    def publish(
+        self, content: bytes, *, content_type: str = "application/json", headers: dict[str, str] | None = None
+    ) -> None:
+        self._producer.publish(
+            content,
+            content_type=content_type,
+            content_encoding="utf-8",
+            routing_key="task.multi",
+            delivery_mode=1,
+            headers=headers,
+        )
+
+    def event(self, number: int, kind: str = "task-received", **changed: object) -> None:
+        """An event of the task of this number."""
+        self.publish(json.dumps(fields(type=kind, uuid=TASKS[number], **changed)).encode())
+
+    def events(self, *numbers: int) -> None:
+        for number in numbers:
+            self.event(number)
+
+    def waiting(self, queue: str) -> int:
+        """Messages ready in a queue, by the broker's own word at this moment."""
+        with self._connection.channel() as channel:
+            count: int = channel.queue_declare(queue=queue, passive=True).message_count
+            return count
+
+    def channel(self) -> Any:
+        return self._connection.channel()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.release()

@@ -1,0 +1,13 @@
+"""A Celery app whose workers send no task events unless they are told to."""
+
+from celery import Celery
+
+app = Celery("quiet", set_as_current=False)
+app.conf.update(broker_connection_retry_on_startup=True)
+
+
+def _nothing() -> None:
+    """A task that is done at once."""
+
+
+app.task(name="quiet.nothing")(_nothing)

@@ -1,0 +1,195 @@
+"""Redis: what is published while somebody is subscribed lands; what may have been missed is recorded."""
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+import redis
+from tests.collector.conftest import Query
+from tests.collector.proxy import Proxy
+from tests.collector.publishing import Publisher
+from tests.collector.waiting import eventually
+
+from flower_collector import promise
+from flower_collector.service import Collector
+
+pytestmark = pytest.mark.slow
+
+StartCollector = Callable[..., Collector]
+STORED = "SELECT count(*) FROM task_event"
+SETTLED = "SELECT count(*) FROM collector WHERE beat_at - started_at > interval '7 s'"
+GAPS = "SELECT reason, detail FROM gap ORDER BY id"
+
+
+@pytest.fixture
+def publisher(redis_url: str) -> Iterator[Publisher]:
+    with Publisher(redis_url) as publisher:
+        yield publisher
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator["redis.Redis"]:
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+def stored(query: Query, number: int) -> Callable[[], bool]:
+    return lambda: query(STORED) == [(number,)]
+
+
+def test_published_events_land_and_the_promise_is_told(
+    redis_url: str, start_collector: StartCollector, publisher: Publisher, query: Query
+) -> None:
+    start_collector(redis_url)
+
+    publisher.events(*range(50))
+
+    eventually(stored(query, 50))
+    eventually(lambda: query("SELECT promise FROM collector") == [(promise.SUBSCRIPTION,)])
+    assert query(GAPS) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"global_keyprefix": "shop-"}, {"fanout_prefix": "/x.{db}."}, {"fanout_patterns": False}],
+    ids=lambda options: next(iter(options)),
+)
+def test_the_workers_transport_options_are_followed(
+    options: dict[str, object], redis_url: str, start_collector: StartCollector, query: Query
+) -> None:
+    start_collector(redis_url, broker_transport_options=json.dumps(options))
+
+    with Publisher(redis_url, **options) as publisher:
+        publisher.events(*range(10))
+
+        eventually(stored(query, 10))
+
+
+def test_a_difference_in_fanout_patterns_is_bridged(
+    redis_url: str, start_collector: StartCollector, query: Query
+) -> None:
+    start_collector(redis_url)
+
+    with Publisher(redis_url, fanout_patterns=False) as publisher:
+        publisher.events(*range(10))
+
+        eventually(stored(query, 10))
+
+
+def test_an_interrupted_subscription_is_a_gap_and_goes_on(
+    redis_url: str, start_collector: StartCollector, publisher: Publisher, client: "redis.Redis", query: Query
+) -> None:
+    collector = start_collector(redis_url)
+    publisher.event(0)
+    eventually(stored(query, 1))
+
+    client.client_kill_filter(_type="pubsub")
+    eventually(lambda: query(GAPS) == [("subscription_lost", "the subscription was interrupted")])
+    eventually(collector.ready)
+    publisher.event(1)
+
+    eventually(stored(query, 2))
+
+
+def test_the_time_without_any_collector_is_a_gap(
+    redis_url: str, start_collector: StartCollector, publisher: Publisher, query: Query
+) -> None:
+    start_collector(redis_url).stop()
+    query("UPDATE collector SET beat_at = beat_at - interval '1 hour' RETURNING 1")
+    publisher.events(*range(10))
+
+    start_collector(redis_url)
+
+    eventually(
+        lambda: query("SELECT reason, ended_at - started_at > interval '59 min' FROM gap") == [("collector_away", True)]
+    )
+    assert query(STORED) == [(0,)]
+
+
+def test_a_quick_restart_is_a_gap_too_once_it_is_clear_that_nobody_else_lives(
+    redis_url: str, start_collector: StartCollector, query: Query
+) -> None:
+    start_collector(redis_url).stop()
+
+    start_collector(redis_url)
+
+    eventually(lambda: query(GAPS) == [("collector_away", "no collector was subscribed")])
+
+
+def test_while_another_collector_lives_a_start_is_no_gap(
+    redis_url: str, start_collector: StartCollector, publisher: Publisher, query: Query
+) -> None:
+    start_collector(redis_url)
+    eventually(lambda: query("SELECT 1 FROM collector"))
+
+    start_collector(redis_url)
+    publisher.events(*range(10))
+    eventually(lambda: query(SETTLED) == [(2,)])
+
+    assert query(GAPS) == []
+    assert query("SELECT sum(count) FROM rollup_1m") == [(10,)]
+
+
+def test_events_are_kept_in_memory_while_the_database_is_away(
+    redis_url: str, start_collector: StartCollector, publisher: Publisher, query: Query, line: Proxy
+) -> None:
+    collector = start_collector(redis_url)
+    line.cut()
+    publisher.events(*range(50))
+    eventually(lambda: not collector.ready())
+
+    line.mend()
+
+    eventually(stored(query, 50))
+    assert query(GAPS) == []
+
+
+def test_what_does_not_fit_into_memory_is_counted_and_recorded(
+    redis_url: str, start_collector: StartCollector, publisher: Publisher, query: Query, line: Proxy
+) -> None:
+    collector = start_collector(redis_url, buffer_size=10, batch_size=1)
+    line.cut()
+    publisher.events(*range(50))
+    dropped = eventually(lambda: received(collector) == 50)
+
+    line.mend()
+
+    # One is in the writer's hands, ten are in the buffer.
+    eventually(stored(query, 11))
+    eventually(lambda: query(GAPS) == [("buffer_full", "39 messages")])
+    assert dropped
+    assert collector.metrics.registry.get_sample_value("flower_collector_messages_dropped_total") == 39
+
+
+def test_a_stop_writes_everything_that_was_published_before_it(
+    redis_url: str, start_collector: StartCollector, publisher: Publisher, query: Query
+) -> None:
+    collector = start_collector(redis_url)
+    publisher.events(*range(500))
+
+    collector.stop()
+
+    assert query(STORED) == [(500,)]
+
+
+def test_garbage_between_good_events_is_set_aside_and_the_good_ones_land(
+    redis_url: str, start_collector: StartCollector, publisher: Publisher, client: "redis.Redis", query: Query
+) -> None:
+    collector = start_collector(redis_url)
+    publisher.event(0)
+    publisher.publish(b"not JSON")
+    publisher.publish(b"[1, 2, 3]")
+    publisher.publish(b"\x80\x04N.", content_type="application/x-python-serialize")
+    publisher.publish(b"BZh9", headers={"compression": "application/x-bz2"})
+    for raw in (b"", b"hello", b"7", b"{}", b"\xff", b"[" * 100_000):
+        client.publish("/0.celeryev/task.multi", raw)
+    publisher.event(1)
+
+    eventually(stored(query, 2))
+    expected = [("compressed", 1), ("content_type", 1), ("envelope", 6), ("not_an_event", 3), ("not_json", 1)]
+    eventually(lambda: query("SELECT reason, count(*) FROM set_aside GROUP BY 1 ORDER BY 1") == expected)
+    assert collector.ready()
+
+
+def received(collector: Collector) -> float:
+    return collector.metrics.registry.get_sample_value("flower_collector_messages_received_total") or 0

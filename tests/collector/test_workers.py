@@ -1,0 +1,79 @@
+"""Real workers: alive by heartbeat or by inspection, their events switched on."""
+
+from collections.abc import Callable
+
+import pytest
+from tests.collector.conftest import Query
+from tests.collector.waiting import eventually
+from tests.services import celery_app
+from tests.services.workers import StartWorker
+
+from flower_collector.service import Collector
+
+pytestmark = pytest.mark.slow
+
+StartCollector = Callable[..., Collector]
+ALIVE = "SELECT hostname, heartbeat_at IS NOT NULL FROM worker WHERE alive_until > now()"
+METHODS = "SELECT DISTINCT method FROM worker_reply ORDER BY 1"
+
+
+@pytest.fixture(params=["redis_url", "rabbitmq_url"])
+def broker_url(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue(request.param)
+    return url
+
+
+def test_a_worker_lives_by_its_heartbeats_until_it_says_goodbye(
+    broker_url: str, start_collector: StartCollector, start_worker: StartWorker, query: Query
+) -> None:
+    start_collector(broker_url)
+    worker = start_worker(broker_url)
+    eventually(lambda: query(ALIVE) == [(worker.hostname, True)])
+    eventually(lambda: query(METHODS) == [("active_queues",), ("conf",), ("registered",), ("stats",)])
+
+    worker.stop()
+
+    eventually(lambda: query("SELECT type FROM worker_event ORDER BY at DESC LIMIT 1") == [("worker-offline",)])
+
+
+def test_a_worker_without_heartbeats_lives_by_inspection(
+    broker_url: str, start_collector: StartCollector, start_worker: StartWorker, query: Query
+) -> None:
+    worker = start_worker(broker_url, options=["--without-heartbeat", "--without-gossip", "--without-mingle"])
+
+    start_collector(broker_url)
+
+    eventually(lambda: query(ALIVE) == [(worker.hostname, False)])
+    eventually(lambda: query("SELECT reply->>'prefetch_count' FROM worker_reply WHERE method = 'stats'"))
+
+
+def test_workers_that_send_no_events_are_told_to(
+    broker_url: str, start_collector: StartCollector, start_worker: StartWorker, query: Query
+) -> None:
+    start_worker(broker_url, app="tests.collector.quiet_app")
+    start_collector(broker_url)
+    client = celery_app.client(broker_url)
+
+    def sent_and_seen() -> bool:
+        client.send_task("quiet.nothing")
+        return query("SELECT 1 FROM task_event WHERE type = 'task-succeeded' LIMIT 1") != []
+
+    eventually(sent_and_seen)
+
+
+def test_workers_are_left_alone_where_that_is_wished(
+    redis_url: str, start_collector: StartCollector, start_worker: StartWorker, query: Query
+) -> None:
+    worker = start_worker(redis_url, app="tests.collector.quiet_app")
+    start_collector(redis_url, enable_events=False)
+    client = celery_app.client(redis_url)
+    client.send_task("quiet.nothing", ignore_result=True)
+
+    # Inspections go on: by the second answer, events would long have been switched on.
+    asked = "SELECT count(DISTINCT replied_at) FROM worker_reply WHERE replied_at > now() - interval '1 min'"
+    eventually(lambda: query(asked) != [(0,)])
+    client.send_task("quiet.nothing")
+    eventually(lambda: query("SELECT processed FROM worker") == [(2,)])
+
+    assert query("SELECT hostname FROM worker") == [(worker.hostname,)]
+    assert query("SELECT type FROM task_event WHERE type <> 'task-sent'") == []
