@@ -55,7 +55,7 @@ def create_app(
         route_handlers=[
             *health.HANDLERS,
             stream.stream,
-            router.router(),
+            router.router(settings),
             *reference.handlers(settings, reference_assets),
             Router("/", route_handlers=extra_handlers, include_in_schema=False),
         ],

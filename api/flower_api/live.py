@@ -22,6 +22,8 @@ Listen = Callable[[], AsyncGenerator[int]]
 
 _SHORTEST_PAUSE = 0.5
 _LONGEST_PAUSE = 15.0
+_DOUBLINGS = 5
+"""Reach the longest pause; unbounded, the power of two would overflow after an outage of two hours."""
 
 _log = structlog.get_logger(__name__)
 
@@ -136,9 +138,9 @@ class Live:
                 _log.exception("listening failed")
             finally:
                 self._listening = False
-            failures += 1
-            pause = min(_LONGEST_PAUSE, _SHORTEST_PAUSE * 2**failures)
+            pause = min(_LONGEST_PAUSE, _SHORTEST_PAUSE * 2 ** min(failures, _DOUBLINGS))
             await self._wait(pause * (0.5 + self._chance() / 2))
+            failures += 1
 
     def stop(self) -> None:
         """End every stream and take no new one. May be called twice."""

@@ -46,10 +46,13 @@ class Server:
 
     async def _serve(self, ready: Callable[[], None]) -> None:
         # The lifespan is entered here and not by uvicorn, which would turn a refusal into a logged traceback.
-        async with self._app.lifespan():
-            self._server.ready = ready
-            _log.info("API starting", address=self.address)
-            await self._server.serve(sockets=[self._socket])
+        try:
+            async with self._app.lifespan():
+                self._server.ready = ready
+                _log.info("API starting", address=self.address)
+                await self._server.serve(sockets=[self._socket])
+        except ExceptionGroup as group:
+            raise _first(group) from group  # Litestar's lifespan is a task group and wraps what is raised in it
         _log.info("API stopped")
 
 
@@ -102,6 +105,11 @@ def _config(app: Litestar, settings: ApiSettings) -> uvicorn.Config:
         ws="none",
         timeout_graceful_shutdown=max(1, round(settings.stop_timeout.total_seconds())),
     )
+
+
+def _first(error: Exception) -> Exception:
+    """The one thing that went wrong, out of groups round it."""
+    return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
 
 
 def _bound(settings: ApiSettings) -> socket.socket:

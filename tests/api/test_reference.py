@@ -1,0 +1,70 @@
+"""The reference: complete, true, and served without asking anybody else."""
+
+import re
+
+import httpx
+import pytest
+from tests.api import serving
+from tests.api.written import a_run
+
+from flower_api.reference import ReferenceAssets
+from flower_api.settings import ApiSettings
+from flower_store.settings import StoreSettings
+from flower_store.writes import Writer
+
+ASSETS = ReferenceAssets(script="/flower/static/swagger.js", style="/flower/static/swagger.css")
+
+
+def test_every_address_of_the_api_is_in_the_reference(api: httpx.Client) -> None:
+    document = api.get("/api/openapi.json").json()
+
+    assert document["openapi"].startswith("3.1")
+    assert set(document["paths"]) == {
+        "/healthcheck", "/healthz", "/readyz", "/events/stream", "/api/tasks", "/api/task/info",
+        "/api/task/info/{task_id}", "/api/task/types", "/api/workers",
+    }  # fmt: skip
+
+
+def test_arguments_are_called_as_flower_calls_them(api: httpx.Client) -> None:
+    listing = api.get("/api/openapi.json").json()["paths"]["/api/tasks"]["get"]
+
+    assert {argument["name"] for argument in listing["parameters"]} == {
+        "limit", "offset", "sort_by", "workername", "taskname", "state", "received_start", "received_end", "search",
+        "cluster",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("address", "schema"), [("/api/task/info/t", "TaskInfo"), ("/api/tasks", "ListedTask")])
+def test_the_reference_tells_the_keys_that_are_sent(
+    api: httpx.Client, writer: Writer, address: str, schema: str
+) -> None:
+    writer.write(a_run("t", "n"))
+    sent = api.get(address).json()
+
+    told = next(
+        value
+        for name, value in api.get("/api/openapi.json").json()["components"]["schemas"].items()
+        if name.endswith(schema)
+    )
+
+    assert list(told["properties"]) == list(sent if schema == "TaskInfo" else sent["t"])
+    assert ("worker" in told["required"]) == (schema == "TaskInfo")
+
+
+def test_the_page_loads_from_here_alone(store: StoreSettings) -> None:
+    with serving.client(store, ApiSettings(port=0, url_prefix="/flower"), reference_assets=ASSETS) as client:
+        page = client.get("/api/docs")
+        scripts = client.get("/api/docs/start.js")
+
+    assert page.headers["content-type"].startswith("text/html")
+    assert re.findall(r'(?:src|href)="([^"]*)"', page.text) == [
+        "/flower/static/swagger.css", "/flower/static/swagger.js", "/flower/api/docs/start.js",
+    ]  # fmt: skip
+    assert "//" not in page.text
+    assert 'url: "/flower/api/openapi.json"' in scripts.text
+    assert scripts.headers["content-type"].startswith("text/javascript")
+
+
+def test_without_its_files_there_is_no_page(api: httpx.Client) -> None:
+    assert api.get("/api/docs").status_code == 404
+    assert api.get("/api/openapi.json").status_code == 200
