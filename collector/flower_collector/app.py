@@ -71,6 +71,7 @@ class Control(Protocol):
         *,
         destination: Sequence[str] | None,
         connection: driver.Connection,
+        channel: object,
         reply: bool,
         timeout: float,
     ) -> Sequence[object] | None:

@@ -112,15 +112,17 @@ class ControlThread(threading.Thread):
     def _ask(self, connection: driver.Connection, command: str, destination: Sequence[str] | None) -> dict[str, object]:
         if self._stopping.is_set():
             return {}
-        return replies.by_host(
-            self._app.control.broadcast(
+        # A channel for each question: on Redis, kombu's read for the one before would swallow the first answer.
+        with connection.channel() as channel:
+            answers = self._app.control.broadcast(
                 command,
                 destination=destination,
                 connection=connection,
+                channel=channel,
                 reply=True,
                 timeout=self._settings.inspect_timeout.total_seconds(),
             )
-        )
+        return replies.by_host(answers)
 
     def _keep(self, answers: dict[str, dict[str, object]]) -> None:
         silence = max(self._settings.inspect_interval * SILENCES_ALLOWED, timedelta(seconds=10))

@@ -19,7 +19,7 @@ class Connection(Protocol):
         """Close it."""
 
     def channel(self) -> "AmqpChannel":
-        """A further channel, where the transport is AMQP."""
+        """A further channel; of the AMQP kind only where the transport is."""
         ...
 
     def drain_events(self, *, timeout: float) -> None:
