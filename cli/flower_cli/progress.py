@@ -5,6 +5,8 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TextIO
 
+from flower_cli.stopping import Stopped
+
 
 class Progress:
     """Writes `starting PostgreSQL ... 0.9 s`; `live` writes the first half at once, where nobody else writes."""
@@ -24,6 +26,9 @@ class Progress:
         try:
             yield
             verdict = f"{self._clock() - began:.1f} s"
+        except Stopped:
+            verdict = "stopped"
+            raise
         finally:
             self._write(f"{verdict}\n" if self._live else f"{text} ... {verdict}\n")
 

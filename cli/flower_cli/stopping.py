@@ -43,7 +43,9 @@ class Stop:
 
     def __enter__(self) -> Self:
         for number in ASKING:
-            self._install(number, self._ask)
+            # Under nohup the terminal's end is none of ours.
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                self._install(number, self._ask)
         self._install(signal.SIGCHLD, self._wake)
         return self
 

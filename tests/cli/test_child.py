@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.cli import trees
 from tests.cli.waiting import until
 
 from flower_cli.child import Child, stop_all
@@ -27,10 +28,6 @@ def child(tmp_path: Path) -> Callable[[str], Child]:
     return make
 
 
-def descendants() -> set[int]:
-    return {process.pid for process in psutil.Process().children(recursive=True)}
-
-
 def test_a_child_stops_when_it_is_asked(child: Callable[[str], Child]) -> None:
     sleeper = child(SLEEPER)
     sleeper.start()
@@ -43,14 +40,16 @@ def test_a_child_stops_when_it_is_asked(child: Callable[[str], Child]) -> None:
 
 
 def test_one_that_does_not_stop_is_killed_with_its_own_children(child: Callable[..., Child]) -> None:
-    before = descendants()
+    before = set(psutil.Process().children(recursive=True))
     stubborn = child(PARENT, timedelta(milliseconds=100))
     stubborn.start()
     until(lambda: stubborn.last_words.count("ready") == 2)
+    started = set(psutil.Process().children(recursive=True)) - before
 
     stop_all([stubborn])
 
-    assert descendants() <= before
+    assert len(started) == 2
+    until(trees.gone(list(started)))
 
 
 def test_a_child_may_be_started_again(child: Callable[[str], Child]) -> None:
@@ -77,4 +76,4 @@ def test_a_killed_owner_takes_its_child_along(tmp_path: Path) -> None:
     os.kill(owner.pid, signal.SIGKILL)
     owner.wait()
 
-    until(lambda: not sleeper.is_running() or sleeper.status() == psutil.STATUS_ZOMBIE)
+    until(trees.gone([sleeper]))

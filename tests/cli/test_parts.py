@@ -68,11 +68,11 @@ def test_a_taken_port_is_refused(flower: Run, database_url: str, arguments: tupl
 
 @pytest.mark.parametrize("option", ["basic_auth", "oauth2_key", "certfile"])
 def test_a_guard_that_is_missing_here_is_not_ignored_where_others_reach_the_port(
-    flower: Run, database_url: str, option: str
+    flower: Run, empty_database_url: str, option: str
 ) -> None:
     result = flower(
         "api", "--address", "0.0.0.0", "--unauthenticated-api", f"--{option}=x", "--log-level", "error",
-        FLOWER_DATABASE_URL=database_url,
+        FLOWER_DATABASE_URL=empty_database_url,
     )  # fmt: skip
 
     assert result.exit_code == 2

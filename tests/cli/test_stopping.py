@@ -56,3 +56,14 @@ def test_handlers_are_as_before_afterwards() -> None:
 
     assert during != before
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_under_nohup_the_end_of_the_terminal_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Stop():
+            during = signal.getsignal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+    assert during is signal.SIG_IGN
