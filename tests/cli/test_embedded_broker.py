@@ -11,6 +11,8 @@ from tests.cli.embedded_processes import gone, until
 from flower_cli.embedded import broker, errors
 from flower_cli.embedded.broker import Broker
 
+pytestmark = pytest.mark.slow  # real servers, started and killed
+
 
 def test_a_broker_answers_at_the_url_it_gives(tmp_path: Path) -> None:
     with Broker(tmp_path) as url, redis.Redis.from_url(url) as client:

@@ -14,6 +14,8 @@ from tests.cli.embedded_processes import gone, until
 from flower_cli.embedded import account, binaries, errors, postmaster
 from flower_cli.embedded.postgres import Postgres
 
+pytestmark = pytest.mark.slow  # real servers, started and killed
+
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to give root up")
 AccountFor = Callable[[binaries.Binaries, Path], account.Account]
 DEBIAN = next(iter(sorted(binaries.DEBIAN.glob("*/bin"))), None)
