@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from itertools import count
+from itertools import count, repeat
 
 import psycopg
 import pytest
@@ -281,7 +281,7 @@ def test_collectors_that_make_partitions_at_once_do_not_collide(settings: StoreS
         writer.connect()
 
     with ThreadPoolExecutor() as pool:
-        made = list(pool.map(lambda writer: writer.ensure_partitions(NOON), writers))
+        made = list(pool.map(Writer.ensure_partitions, writers, repeat(NOON)))
 
     assert sorted(name for names in made for name in names) == [f"task_event_202611{day}" for day in range(19, 24)]
     for writer in writers:
