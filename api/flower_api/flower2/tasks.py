@@ -134,7 +134,8 @@ def _next(request: _AnyRequest, query: TaskQuery, count: int) -> dict[str, str]:
 def _trailing(request: _AnyRequest, marker: str) -> str:
     """What stands behind the marker, as it was sent: the router would fold `//` and drop a `/` at the end."""
     raw: bytes = request.scope["raw_path"]
+    given = unquote_to_bytes(raw.partition(marker.encode())[2])
     try:
-        return unquote_to_bytes(raw.partition(marker.encode())[2]).decode()
+        return given.decode()
     except UnicodeDecodeError:
-        raise ClientException("Invalid unicode in url") from None
+        raise ClientException(f"Invalid unicode in url: {given[:40]!r}") from None
