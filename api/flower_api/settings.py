@@ -32,7 +32,7 @@ class ApiSettings:
     live_streams: int = setting(
         1_000, help="Pages that one process keeps up to date at a time; more are asked to poll."
     )
-    stop_timeout: timedelta = setting(timedelta(seconds=10), help="How long a stop waits for requests under way.")
+    stop_timeout: timedelta = setting(timedelta(seconds=20), help="How long a stop waits for requests under way.")
     debug: bool = setting(False, help="Log each request; never what it carried.")
 
     def __post_init__(self) -> None:

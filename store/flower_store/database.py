@@ -13,6 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from flower_store import errors
 from flower_store.settings import SettingError, StoreSettings
 
+_LINE = {
+    "connect_timeout": "5",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+}
+"""libpq's options where the URL says nothing: a peer that is gone without a word is noticed after a minute."""
+
 
 def parsed(database_url: str) -> URL:
     """The URL for SQLAlchemy with our driver; raises SettingError without repeating the value."""
@@ -20,7 +28,7 @@ def parsed(database_url: str) -> URL:
         url = make_url(database_url)
     except (sqlalchemy.exc.ArgumentError, ValueError):
         raise SettingError("database_url", "…", "is not a URL: postgresql://user:password@host:port/name") from None
-    return url.set(drivername="postgresql+psycopg")
+    return url.set(drivername="postgresql+psycopg", query=_LINE | dict(url.query))
 
 
 def libpq_url(database_url: str) -> str:
@@ -51,7 +59,6 @@ class Reader:
             pool_recycle=1800,
             connect_args={
                 "options": _options(settings.database_read_timeout),
-                "connect_timeout": 5,
                 "prepare_threshold": None,  # a prepared statement does not survive pgbouncer's transaction mode
             },
         )
@@ -74,7 +81,7 @@ def connect(database_url: str, *, timeout: timedelta = timedelta(seconds=30)) ->
     engine = sqlalchemy.create_engine(
         parsed(database_url),
         poolclass=sqlalchemy.NullPool,
-        connect_args={"options": _options(timeout), "connect_timeout": 5},
+        connect_args={"options": _options(timeout)},
     )
     with errors.translated(), engine.begin() as connection:
         yield connection
@@ -86,7 +93,6 @@ def connect_driver(settings: StoreSettings) -> psycopg.Connection:
         return psycopg.connect(
             libpq_url(settings.database_url),
             autocommit=True,
-            connect_timeout=5,
             prepare_threshold=None,
             options=_options(settings.database_write_timeout),
         )

@@ -26,9 +26,7 @@ async def listen(settings: StoreSettings) -> AsyncGenerator[int]:
     connection.
     """
     with errors.translated():
-        connection = await psycopg.AsyncConnection.connect(
-            database.libpq_url(settings.database_url), autocommit=True, connect_timeout=5
-        )
+        connection = await psycopg.AsyncConnection.connect(database.libpq_url(settings.database_url), autocommit=True)
         async with connection:
             await connection.execute(f"LISTEN {CHANNEL}")
             yield 0
