@@ -1,4 +1,6 @@
-"""A real browser for tests: `page` is a fresh page in a fresh profile; one Chromium a session serves them all.
+"""A real browser for tests: `page` is a fresh page in a fresh profile; one Chromium serves the tests of a file.
+
+Not one a session: while it lives, Playwright runs an event loop in this thread, and no other test could run its own.
 
 It is the system's or the unpacked one (tests/services/install), steered by Playwright, and asks nobody on the net.
 """
@@ -23,7 +25,7 @@ QUIET = (
 ROOT = ("--no-sandbox", "--disable-dev-shm-usage")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     program = programs.find(*PROGRAMS)
     if program is None:
