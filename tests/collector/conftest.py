@@ -15,7 +15,7 @@ from flower_collector.service import Collector
 from flower_collector.settings import CollectorSettings
 from flower_store.settings import StoreSettings
 
-Query = Callable[..., list[tuple[object, ...]]]
+Query = Callable[..., list[tuple[Any, ...]]]
 
 QUICK = CollectorSettings(
     collector_port=0,
@@ -47,7 +47,7 @@ def query(database_url: str) -> Iterator[Query]:
     """Ask the database itself, not by the line."""
     with psycopg.connect(database_url, autocommit=True) as connection:
 
-        def run(statement: str, *parameters: object) -> list[tuple[object, ...]]:
+        def run(statement: str, *parameters: object) -> list[tuple[Any, ...]]:
             return connection.execute(statement.encode(), parameters or None).fetchall()
 
         yield run

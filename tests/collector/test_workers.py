@@ -1,6 +1,7 @@
 """Real workers: alive by heartbeat or by inspection, their events switched on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 import pytest
 from tests.collector.conftest import Query
@@ -21,6 +22,15 @@ METHODS = "SELECT DISTINCT method FROM worker_reply ORDER BY 1"
 def broker_url(request: pytest.FixtureRequest) -> str:
     url: str = request.getfixturevalue(request.param)
     return url
+
+
+@contextmanager
+def sending(broker_url: str) -> Generator[Callable[[str], None]]:
+    """Send tasks by name."""
+    client = celery_app.client(broker_url)
+    with client.connection_for_write() as connection:
+        producer = client.amqp.Producer(connection, auto_declare=False)
+        yield lambda name: client.send_task(name, producer=producer)
 
 
 def test_a_worker_lives_by_its_heartbeats_until_it_says_goodbye(
@@ -52,13 +62,14 @@ def test_workers_that_send_no_events_are_told_to(
 ) -> None:
     start_worker(broker_url, app="tests.collector.quiet_app")
     start_collector(broker_url)
-    client = celery_app.client(broker_url)
 
-    def sent_and_seen() -> bool:
-        client.send_task("quiet.nothing")
-        return query("SELECT 1 FROM task_event WHERE type = 'task-succeeded' LIMIT 1") != []
+    with sending(broker_url) as send:
 
-    eventually(sent_and_seen)
+        def sent_and_seen() -> bool:
+            send("quiet.nothing")
+            return query("SELECT 1 FROM task_event WHERE type = 'task-succeeded' LIMIT 1") != []
+
+        eventually(sent_and_seen)
 
 
 def test_workers_are_left_alone_where_that_is_wished(
@@ -66,14 +77,14 @@ def test_workers_are_left_alone_where_that_is_wished(
 ) -> None:
     worker = start_worker(redis_url, app="tests.collector.quiet_app")
     start_collector(redis_url, enable_events=False)
-    client = celery_app.client(redis_url)
-    client.send_task("quiet.nothing", ignore_result=True)
 
-    # Inspections go on: by the second answer, events would long have been switched on.
-    asked = "SELECT count(DISTINCT replied_at) FROM worker_reply WHERE replied_at > now() - interval '1 min'"
-    eventually(lambda: query(asked) != [(0,)])
-    client.send_task("quiet.nothing")
-    eventually(lambda: query("SELECT processed FROM worker") == [(2,)])
+    # Inspections go on: by their answer, events would long have been switched on.
+    asked = "SELECT count(*) FROM worker_reply WHERE method = 'conf'"
+    with sending(redis_url) as send:
+        send("quiet.nothing")
+        eventually(lambda: query(asked) != [(0,)])
+        send("quiet.nothing")
+        eventually(lambda: query("SELECT processed FROM worker") == [(2,)])
 
     assert query("SELECT hostname FROM worker") == [(worker.hostname,)]
     assert query("SELECT type FROM task_event WHERE type <> 'task-sent'") == []

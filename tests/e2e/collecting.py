@@ -1,0 +1,49 @@
+"""`flower collector` as a process of its own, to be killed and started again."""
+
+import urllib.error
+import urllib.request
+from pathlib import Path
+from sys import executable
+
+from tests.services import workers
+
+from flower_cli.embedded import process
+from flower_cli.embedded.process import Process
+
+
+class CollectorProcess:
+    """The command line's own collector of one broker into one database."""
+
+    def __init__(self, directory: Path, *, broker_url: str, database_url: str) -> None:
+        self._log = directory / "collector.log"
+        self._port = process.free_port()
+        self._environment = workers.environment("") | {
+            "FLOWER_BROKER": broker_url,
+            "FLOWER_DATABASE_URL": database_url,
+            "FLOWER_COLLECTOR_PORT": str(self._port),
+        }
+        del self._environment["CELERY_BROKER_URL"]
+        self._process: Process | None = None
+
+    def start(self) -> None:
+        """Start it and wait until events flow."""
+        command = [executable, "-m", "flower_cli.main", "collector"]
+        self._process = process.launch(command, self._log, environment=self._environment)
+        self._process.wait_until(self.ready, workers.START_LIMIT)
+
+    def ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/readyz", timeout=5):
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def kill(self) -> None:
+        """End it at once, as `kill -9` does. May be called twice."""
+        if self._process is not None:
+            self._process.kill()
+
+    def stop(self) -> None:
+        """Let it write what it has."""
+        if self._process is not None:
+            self._process.stop()
