@@ -99,16 +99,8 @@ class RedisClient(Protocol):
 class Subscription(Protocol):
     """`redis.client.PubSub`."""
 
-    connection: "RedisConnection | None"
-
     def psubscribe(self, *patterns: str) -> object: ...  # noqa: D102
     def punsubscribe(self) -> object: ...  # noqa: D102
     def ping(self) -> object: ...  # noqa: D102
     def close(self) -> None: ...  # noqa: D102
     def get_message(self, *, timeout: float) -> Mapping[str, object] | None: ...  # noqa: D102
-
-
-class RedisConnection(Protocol):
-    """`redis.Connection`."""
-
-    retry: object

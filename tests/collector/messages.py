@@ -1,5 +1,6 @@
 """Messages for tests, with only the fields that matter to the test."""
 
+import base64
 import json
 from datetime import UTC, datetime
 
@@ -45,3 +46,21 @@ def message(
         tag=tag,
         fault=fault,
     )
+
+
+def wrapped(content: bytes, **changed: object) -> dict[str, object]:
+    """The envelope in which kombu 5 publishes an event on Redis."""
+    return {
+        "body": base64.b64encode(content).decode(),
+        "content-encoding": "utf-8",
+        "content-type": "application/json",
+        "headers": {"hostname": "celery@a"},
+        "properties": {
+            "delivery_mode": 1,
+            "delivery_info": {"exchange": "celeryev", "routing_key": "worker.heartbeat"},
+            "priority": 0,
+            "body_encoding": "base64",
+            "delivery_tag": "1",
+        },
+        **changed,
+    }

@@ -1,52 +1,36 @@
 """The envelope of kombu's own transports, read without kombu."""
 
-import base64
 import json
 
 import pytest
+from tests.collector.messages import wrapped
 
 from flower_collector import envelope
 from flower_collector.reasons import Reason, Refused
 
-
-def wrapped(**changed: object) -> dict[str, object]:
-    """As kombu 5 publishes an event on Redis."""
-    return {
-        "body": base64.b64encode(b'{"type": "x"}').decode(),
-        "content-encoding": "utf-8",
-        "content-type": "application/json",
-        "headers": {"hostname": "celery@a"},
-        "properties": {
-            "delivery_mode": 1,
-            "delivery_info": {"exchange": "celeryev", "routing_key": "worker.heartbeat"},
-            "priority": 0,
-            "body_encoding": "base64",
-            "delivery_tag": "1",
-        },
-        **changed,
-    }
+BODY = b'{"type": "x"}'
 
 
 def test_the_body_and_its_properties_are_found() -> None:
-    found = envelope.unwrap(json.dumps(wrapped()).encode())
+    found = envelope.unwrap(json.dumps(wrapped(BODY)).encode())
 
-    assert found.body == b'{"type": "x"}'
+    assert found.body == BODY
     assert (found.content_type, found.content_encoding) == ("application/json", "utf-8")
     assert (found.routing_key, found.compression) == ("worker.heartbeat", "")
 
 
 def test_a_compressed_body_is_told_and_left_packed() -> None:
-    found = envelope.unwrap(json.dumps(wrapped(headers={"compression": "application/x-bz2"})).encode())
+    found = envelope.unwrap(json.dumps(wrapped(BODY, headers={"compression": "application/x-bz2"})).encode())
 
     assert found.compression == "application/x-bz2"
 
 
 def test_a_parsed_envelope_gives_the_same() -> None:
-    assert envelope.unwrap_mapping(wrapped()) == envelope.unwrap(json.dumps(wrapped()).encode())
+    assert envelope.unwrap_mapping(wrapped(BODY)) == envelope.unwrap(json.dumps(wrapped(BODY)).encode())
 
 
 def test_a_plain_body_stays_as_it_is() -> None:
-    found = envelope.unwrap(json.dumps(wrapped(body="{}", properties={})).encode())
+    found = envelope.unwrap(json.dumps(wrapped(BODY, body="{}", properties={})).encode())
 
     assert found.body == b"{}"
 
@@ -59,10 +43,10 @@ def test_a_plain_body_stays_as_it_is() -> None:
         (b"7", Reason.ENVELOPE),
         (b"{}", Reason.ENVELOPE),
         (b"[" * 100_000, Reason.ENVELOPE),
-        (json.dumps(wrapped(body="é")).encode(), Reason.ENVELOPE),
-        (json.dumps(wrapped(body="a")).encode(), Reason.ENVELOPE),
-        (json.dumps(wrapped(body=7)).encode(), Reason.ENVELOPE),
-        (json.dumps(wrapped(properties={"body_encoding": 7})).encode(), Reason.ENVELOPE),
+        (json.dumps(wrapped(BODY, body="é")).encode(), Reason.ENVELOPE),
+        (json.dumps(wrapped(BODY, body="a")).encode(), Reason.ENVELOPE),
+        (json.dumps(wrapped(BODY, body=7)).encode(), Reason.ENVELOPE),
+        (json.dumps(wrapped(BODY, properties={"body_encoding": 7})).encode(), Reason.ENVELOPE),
         (b" " * (envelope.MAX_ENVELOPE + 1), Reason.TOO_LARGE),
     ],
 )

@@ -7,8 +7,9 @@ import pytest
 import redis
 from tests.collector import garbage
 from tests.collector.conftest import Query
+from tests.collector.messages import body, wrapped
 from tests.collector.proxy import Proxy
-from tests.collector.publishing import Publisher
+from tests.collector.publishing import TASKS, Publisher
 from tests.collector.waiting import eventually
 
 from flower_collector import promise
@@ -164,14 +165,17 @@ def test_what_does_not_fit_into_memory_is_counted_and_recorded(
 
 
 def test_a_stop_writes_everything_that_was_published_before_it(
-    redis_url: str, start_collector: StartCollector, publisher: Publisher, query: Query
+    redis_url: str, start_collector: StartCollector, client: "redis.Redis", query: Query
 ) -> None:
     collector = start_collector(redis_url)
-    publisher.events(*range(500))
+    pipeline = client.pipeline(transaction=False)
+    for task_id in TASKS[:5000]:
+        pipeline.publish("/0.celeryev/task.multi", json.dumps(wrapped(body(uuid=task_id))))
+    pipeline.execute()
 
     collector.stop()
 
-    assert query(STORED) == [(500,)]
+    assert query(STORED) == [(5000,)]
 
 
 def test_garbage_between_good_events_is_set_aside_and_the_good_ones_land(

@@ -10,9 +10,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import cast
 
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from flower_collector import driver, envelope, gaps, promise
 from flower_collector.message import Message, Unacknowledged
 from flower_collector.reasons import Refused
@@ -66,9 +63,6 @@ class RedisReceiver(Receiver):
         subscription = channel.client.pubsub()
         try:
             subscription.psubscribe(*_patterns(channel, self._around.exchange))
-            if subscription.connection is not None:
-                # redis-py would otherwise subscribe again without a word, and a gap would go unseen.
-                subscription.connection.retry = Retry(NoBackoff(), 0)
             yield subscription
         finally:
             subscription.close()
