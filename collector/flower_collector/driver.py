@@ -1,6 +1,6 @@
 """What we use of kombu, py-amqp and redis-py, with types: the first two ship none."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -11,9 +11,12 @@ class Connection(Protocol):
     connection_errors: tuple[type[Exception], ...]
     channel_errors: tuple[type[Exception], ...]
     default_channel: object
+    alt: Sequence[str]
 
-    def connect(self) -> object:
-        """Open it; raises one of `connection_errors`."""
+    def ensure_connection(
+        self, *, max_retries: int, interval_start: float, interval_step: float, reraise_as_library_errors: bool
+    ) -> object:
+        """Open it, trying its alternatives in turn; raises one of `connection_errors`."""
 
     def release(self) -> None:
         """Close it."""

@@ -5,14 +5,14 @@ format is `kombu.transport.virtual.base.Message`.
 """
 
 import base64
-import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 
 from flower_collector import gate
-from flower_collector.reasons import Reason, Refused
+from flower_collector.message import Message, Origin
+from flower_collector.reasons import Reason
 
 MAX_ENVELOPE = gate.MAX_BODY * 4 // 3 + 65_536
 """Bytes: a body of the largest size in base64, with room for headers."""
@@ -39,53 +39,55 @@ class _Envelope(msgspec.Struct, frozen=True):
     properties: _Properties = _Properties()
 
 
-@dataclass(frozen=True, slots=True)
-class Unwrapped:
-    """What `message.Message` needs of an envelope."""
-
-    body: bytes
-    content_type: str
-    content_encoding: str
-    compression: str
-    routing_key: str
-
-
 _decoder = msgspec.json.Decoder(_Envelope)
 
 
-def unwrap(data: bytes) -> Unwrapped:
-    """The message in an envelope; raises Refused."""
+def opened(data: bytes, *, origin: Origin, received_at: datetime) -> Message:
+    """The message in an envelope; what is none becomes a message that the gate sets aside."""
     if len(data) > MAX_ENVELOPE:
-        raise Refused(Reason.TOO_LARGE, f"{len(data)} bytes, {MAX_ENVELOPE} are allowed")
+        return _faulty(data[: gate.MAX_BODY], Reason.TOO_LARGE, origin, received_at)
     try:
-        return _unwrapped(_decoder.decode(data))
-    except (ValueError, RecursionError) as error:
-        raise Refused(Reason.ENVELOPE, f"not an envelope of kombu's: {error}") from None
+        return _message(_decoder.decode(data), origin, received_at)
+    except (ValueError, RecursionError):
+        return _faulty(data, Reason.ENVELOPE, origin, received_at)
 
 
-def unwrap_mapping(payload: Mapping[str, object]) -> Unwrapped:
-    """The same for an envelope that kombu has parsed already; raises Refused."""
+def opened_mapping(payload: Mapping[str, object], *, origin: Origin, received_at: datetime) -> Message:
+    """The same for an envelope that kombu has parsed already."""
     try:
-        return _unwrapped(msgspec.convert(payload, _Envelope))
-    except (ValueError, RecursionError) as error:
-        raise Refused(Reason.ENVELOPE, f"not an envelope of kombu's: {error}") from None
+        return _message(msgspec.convert(payload, _Envelope), origin, received_at)
+    except (ValueError, RecursionError):
+        return _faulty(ascii(payload).encode(), Reason.ENVELOPE, origin, received_at)
 
 
-def _unwrapped(envelope: _Envelope) -> Unwrapped:
+def _message(envelope: _Envelope, origin: Origin, received_at: datetime) -> Message:
     compression = envelope.headers.compression if envelope.headers else None
-    return Unwrapped(
+    return Message(
         body=_body(envelope),
         content_type=envelope.content_type or "",
         content_encoding=envelope.content_encoding or "",
         compression=str(compression) if compression else "",
         routing_key=envelope.properties.delivery_info.routing_key or "",
+        received_at=received_at,
+        origin=origin,
     )
 
 
 def _body(envelope: _Envelope) -> bytes:
-    if (envelope.properties.body_encoding or "").lower() != "base64":
-        return envelope.body.encode()
-    try:
+    """Raises ValueError."""
+    if (envelope.properties.body_encoding or "").lower() == "base64":
         return base64.b64decode(envelope.body, validate=True)
-    except binascii.Error as error:
-        raise Refused(Reason.ENVELOPE, f"its body is not base64: {error}") from None
+    return envelope.body.encode()
+
+
+def _faulty(data: bytes, fault: Reason, origin: Origin, received_at: datetime) -> Message:
+    return Message(
+        body=data,
+        content_type="",
+        content_encoding="",
+        compression="",
+        routing_key="",
+        received_at=received_at,
+        origin=origin,
+        fault=fault,
+    )

@@ -1,6 +1,7 @@
 """The collector's own HTTP port: `/healthz` (its threads live), `/readyz` (broker and database answer), `/metrics`."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -44,11 +45,10 @@ class Health:
         """Listen; raises SettingError when the port is taken."""
         address = (self._settings.collector_address, self._settings.collector_port)
         try:
-            self._server = ThreadingHTTPServer(address, _handler(self._routes))
+            self._server = _server(address, _handler(self._routes))
         except OSError as error:
             rule = f"cannot be listened on at {address[0]}: {error.strerror or error}"
             raise SettingError("collector_port", address[1], rule) from error
-        self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, name="flower-health", daemon=True).start()
 
     def stop(self) -> None:
@@ -57,6 +57,14 @@ class Health:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
+
+
+def _server(address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        daemon_threads = True
+
+    return Server(address, handler)
 
 
 def _truths(told: Truths, _: str) -> Answer:

@@ -138,32 +138,42 @@ class Collector:
         self._kind, self._shown = choice.transport(connection), choice.shown(connection)
         if self._app.conf.event_serializer != "json":
             log.warning(NOT_JSON, event_serializer=self._app.conf.event_serializer)
-        self._writer = BatchWriter(
+        self._writer = self._make_writer()
+        self._pump = self._make_pump()
+        self._receiver = choice.receiver_for(
+            self._kind, self._surroundings(), settings=settings, cluster=self._app, database=self._writes
+        )
+        self._duties = self._make_duties()
+        self._control = self._make_control()
+        self._threads = (self._receiver, self._pump, self._duties, self._control)
+        self._health = Health(settings, healthy=self.healthy, ready=self.readiness, registry=self.metrics.registry)
+        self._watch()
+
+    def _make_writer(self) -> BatchWriter:
+        return BatchWriter(
             self._store_writer(),
             database=self._writes,
             metrics=self.metrics,
             backoff=Backoff(self._draw),
             give_up=self._give_up,
         )
+
+    def _make_pump(self) -> Pump:
+        settings = self._settings
         batcher = Batcher(size=settings.batch_size, flush_after=settings.flush_after, clock=self._clock)
-        self._pump = Pump(
+        return Pump(
             self._buffer, batcher, self._writer, metrics=self.metrics, arrivals=self._arrivals, failed=self._fail
         )
-        self._receiver = choice.receiver_for(
-            self._kind, self._surroundings(), settings=settings, cluster=self._app, database=self._writes
-        )
-        self._duties = self._make_duties()
-        self._control = ControlThread(
+
+    def _make_control(self) -> ControlThread:
+        return ControlThread(
             self._app,
             self._store_writer(),
-            settings=settings,
+            settings=self._settings,
             arrivals=self._arrivals,
             leads=lambda: self._duties.leads is not False,
             backoff=Backoff(self._draw),
         )
-        self._threads = (self._receiver, self._pump, self._duties, self._control)
-        self._health = Health(settings, healthy=self.healthy, ready=self.readiness, registry=self.metrics.registry)
-        self._watch()
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(

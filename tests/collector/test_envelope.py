@@ -3,16 +3,18 @@
 import json
 
 import pytest
-from tests.collector.messages import wrapped
+from tests.collector.messages import NOON, wrapped
 
 from flower_collector import envelope
-from flower_collector.reasons import Reason, Refused
+from flower_collector.message import Message, Unacknowledged
+from flower_collector.reasons import Reason
 
+ORIGIN = Unacknowledged()
 BODY = b'{"type": "x"}'
 
 
 def test_the_body_and_its_properties_are_found() -> None:
-    found = envelope.unwrap(json.dumps(wrapped(BODY)).encode())
+    found = opened(json.dumps(wrapped(BODY)).encode())
 
     assert found.body == BODY
     assert (found.content_type, found.content_encoding) == ("application/json", "utf-8")
@@ -20,17 +22,19 @@ def test_the_body_and_its_properties_are_found() -> None:
 
 
 def test_a_compressed_body_is_told_and_left_packed() -> None:
-    found = envelope.unwrap(json.dumps(wrapped(BODY, headers={"compression": "application/x-bz2"})).encode())
+    found = opened(json.dumps(wrapped(BODY, headers={"compression": "application/x-bz2"})).encode())
 
     assert found.compression == "application/x-bz2"
 
 
 def test_a_parsed_envelope_gives_the_same() -> None:
-    assert envelope.unwrap_mapping(wrapped(BODY)) == envelope.unwrap(json.dumps(wrapped(BODY)).encode())
+    parsed = envelope.opened_mapping(wrapped(BODY), origin=ORIGIN, received_at=NOON)
+
+    assert parsed == opened(json.dumps(wrapped(BODY)).encode())
 
 
 def test_a_plain_body_stays_as_it_is() -> None:
-    found = envelope.unwrap(json.dumps(wrapped(BODY, body="{}", properties={})).encode())
+    found = opened(json.dumps(wrapped(BODY, body="{}", properties={})).encode())
 
     assert found.body == b"{}"
 
@@ -50,8 +54,18 @@ def test_a_plain_body_stays_as_it_is() -> None:
         (b" " * (envelope.MAX_ENVELOPE + 1), Reason.TOO_LARGE),
     ],
 )
-def test_what_is_no_envelope_is_refused(data: bytes, reason: Reason) -> None:
-    with pytest.raises(Refused) as refusal:
-        envelope.unwrap(data)
+def test_what_is_no_envelope_is_kept_with_its_fault(data: bytes, reason: Reason) -> None:
+    found = opened(data)
 
-    assert refusal.value.reason is reason
+    assert found.fault is reason
+    assert data.startswith(found.body)
+
+
+def test_a_parsed_thing_that_is_no_envelope_is_kept_too() -> None:
+    found = envelope.opened_mapping({"a": 1}, origin=ORIGIN, received_at=NOON)
+
+    assert (found.fault, found.body) == (Reason.ENVELOPE, b"{'a': 1}")
+
+
+def opened(data: bytes) -> Message:
+    return envelope.opened(data, origin=ORIGIN, received_at=NOON)

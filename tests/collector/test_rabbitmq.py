@@ -199,6 +199,16 @@ def test_a_queue_that_somebody_deletes_is_made_again_and_the_gap_is_recorded(
     eventually(stored(query, 10))
 
 
+def test_of_several_brokers_the_one_that_answers_is_used(
+    rabbitmq_url: str, start_collector: StartCollector, publisher: Publisher, query: Query
+) -> None:
+    start_collector(f"amqp://guest:guest@127.0.0.1:1//;amqp://guest:guest@127.0.0.1:2//;{rabbitmq_url}")
+
+    publisher.events(*range(10))
+
+    eventually(stored(query, 10))
+
+
 def test_garbage_between_good_events_is_set_aside_and_the_good_ones_land(
     rabbitmq_url: str, start_collector: StartCollector, publisher: Publisher, query: Query
 ) -> None:

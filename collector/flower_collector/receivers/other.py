@@ -1,13 +1,11 @@
 """Every other transport of kombu's (filesystem, memory, …): a queue whose messages are ours once they are read."""
 
-from collections.abc import Mapping
 from typing import cast
 
 from celery.events.event import get_exchange
 
 from flower_collector import driver, envelope, promise
-from flower_collector.message import Message, Unacknowledged
-from flower_collector.reasons import Refused
+from flower_collector.message import Unacknowledged
 from flower_collector.receivers.receiver import Receiver, Surroundings
 
 POLL = 0.5
@@ -60,23 +58,5 @@ class OtherReceiver(Receiver):
 
     def _take(self, received: driver.Payload) -> None:
         self._around.metrics.messages.inc()
-        self._around.buffer.put(self._message(received.payload))
-
-    def _message(self, payload: Mapping[str, object]) -> Message:
-        now = self._around.now()
-        try:
-            found = envelope.unwrap_mapping(payload)
-        except Refused as refused:
-            return Message(
-                body=repr(payload).encode(errors="replace"), content_type="", content_encoding="", compression="",
-                routing_key="", received_at=now, origin=self._origin, fault=refused.reason,
-            )  # fmt: skip
-        return Message(
-            body=found.body,
-            content_type=found.content_type,
-            content_encoding=found.content_encoding,
-            compression=found.compression,
-            routing_key=found.routing_key,
-            received_at=now,
-            origin=self._origin,
-        )
+        message = envelope.opened_mapping(received.payload, origin=self._origin, received_at=self._around.now())
+        self._around.buffer.put(message)

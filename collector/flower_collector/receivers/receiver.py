@@ -79,7 +79,7 @@ class Receiver(threading.Thread, abc.ABC):
     def _once(self) -> None:
         connection = self._around.connect()
         try:
-            connection.connect()
+            _open(connection)
             self._receive(connection)
         except Exception as error:  # what a broker's driver may raise is not ours to list; the thread must live
             if not isinstance(error, (*connection.connection_errors, *connection.channel_errors, OSError)):
@@ -102,3 +102,13 @@ class Receiver(threading.Thread, abc.ABC):
         if self._around.broker.failed():
             log.warning(BROKER_LOST, error=f"{type(error).__name__}: {error}")
         self._pausing.wait(self._around.backoff.failed())
+
+
+def _open(connection: driver.Connection) -> None:
+    """Try each broker of a list ("amqp://a;amqp://b") once; the waiting between attempts is ours."""
+    connection.ensure_connection(
+        max_retries=max(0, len(connection.alt) - 1),
+        interval_start=0,
+        interval_step=0,
+        reraise_as_library_errors=False,
+    )

@@ -11,8 +11,7 @@ from datetime import datetime
 from typing import cast
 
 from flower_collector import driver, envelope, gaps, promise
-from flower_collector.message import Message, Unacknowledged
-from flower_collector.reasons import Refused
+from flower_collector.message import Unacknowledged
 from flower_collector.receivers.receiver import Receiver, Surroundings
 
 POLL = 0.5
@@ -93,26 +92,9 @@ class RedisReceiver(Receiver):
         kind, data = published["type"], published["data"]
         if kind == "pmessage" and isinstance(data, bytes):
             self._around.metrics.messages.inc()
-            self._around.buffer.put_over(self._message(data, self._heard_at))
+            message = envelope.opened(data, origin=self._origin, received_at=self._heard_at)
+            self._around.buffer.put_over(message)
         return str(kind)
-
-    def _message(self, data: bytes, received_at: datetime) -> Message:
-        try:
-            found = envelope.unwrap(data)
-        except Refused as refused:
-            return Message(
-                body=data[: envelope.MAX_ENVELOPE], content_type="", content_encoding="", compression="",
-                routing_key="", received_at=received_at, origin=self._origin, fault=refused.reason,
-            )  # fmt: skip
-        return Message(
-            body=found.body,
-            content_type=found.content_type,
-            content_encoding=found.content_encoding,
-            compression=found.compression,
-            routing_key=found.routing_key,
-            received_at=received_at,
-            origin=self._origin,
-        )
 
     def _note_interruption(self) -> None:
         now = self._around.now()
