@@ -54,7 +54,7 @@ class CollectorSettings:
     )
     queue_ttl: timedelta = setting(_NOTHING, help="RabbitMQ: events older than this are dropped unread; 0 is never.")
     # COPY reaches 47,000 rows a second at 1,000 a batch against 20,200 at 100; past 5,000 only latency grows.
-    batch_size: int = setting(2_000, help="Events written in one transaction, at most.")
+    batch_size: int = setting(2_000, help="Events after which a batch is written; a message is never split.")
     flush_after: timedelta = setting(
         timedelta(milliseconds=250), help="The longest that an event waits for its batch to fill."
     )
