@@ -1,9 +1,10 @@
-"""What workers answer to an inspection, as values that the store can hold. Pure; never logged: it may hold secrets."""
+"""What workers answer to an inspection, as values that the store can hold. Pure; its secrets are hidden."""
 
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from flower_collector import secrets
 from flower_collector.cleaning import Cleaner, has_surrogate
 from flower_collector.reasons import Refused
 from flower_store.events import MAX_NAME
@@ -34,4 +35,4 @@ def _cleaned(value: object) -> list[object]:
         text = msgspec.json.encode(fields["reply"], enc_hook=str)
     except (Refused, TypeError, ValueError, RecursionError, OverflowError):
         return []
-    return [msgspec.json.decode(text)] if len(text) <= MAX_REPLY else []
+    return [secrets.masked(msgspec.json.decode(text))] if len(text) <= MAX_REPLY else []

@@ -14,11 +14,12 @@ from contextlib import contextmanager
 import psycopg
 import sqlalchemy.exc
 
-# Classes and codes of "PostgreSQL Error Codes" (PostgreSQL manual, appendix A) after which the same
-# transaction can succeed: 08 connection, 25006 read-only (a standby after a failover), 40 serialization and
-# deadlock, 53 resources (disk full, too many connections), 55 lock not available, 57 operator intervention
-# (statement time-out, shutdown, starting up), 58 system error, 3D000/28 while a server is being set up.
-_RETRYABLE_CLASSES = ("08", "40", "53", "55", "57", "58", "28", "3D")
+# Classes and codes of "PostgreSQL Error Codes" (PostgreSQL manual, appendix A) after which the same transaction can
+# succeed: 08 connection, 25006 read-only (a standby after a failover), 40 serialization and deadlock, 42 a column or a
+# right is missing (somebody mends that, and no event is to blame), 53 resources (disk full, too many connections),
+# 55 lock not available, 57 operator intervention (statement time-out, shutdown, starting up), 58 system error, 3D and
+# 28 while a server is being set up.
+_RETRYABLE_CLASSES = ("08", "40", "42", "53", "55", "57", "58", "28", "3D")
 _READ_ONLY = "25006"
 
 

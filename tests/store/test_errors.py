@@ -13,6 +13,8 @@ from flower_store import errors
         ("25006", errors.Unavailable),  # read-only transaction: a standby after a failover
         ("40001", errors.Unavailable),  # serialization failure
         ("40P01", errors.Unavailable),  # deadlock
+        ("42501", errors.Unavailable),  # a right is missing
+        ("42703", errors.Unavailable),  # a column is missing
         ("53100", errors.Unavailable),  # disk full
         ("53300", errors.Unavailable),  # too many connections
         ("55P03", errors.Unavailable),  # lock not available
@@ -22,7 +24,7 @@ from flower_store import errors
         ("22001", errors.Rejected),  # value too long
         ("22021", errors.Rejected),  # not a character of the encoding
         ("23505", errors.Rejected),  # unique violation
-        ("42703", errors.Rejected),  # undefined column
+        ("54000", errors.Rejected),  # too large for an index
     ],
 )
 def test_only_what_can_succeed_later_is_unavailable(sqlstate: str, expected: type[errors.StoreError]) -> None:
