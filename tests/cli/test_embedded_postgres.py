@@ -10,15 +10,19 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.cli.embedded_processes import gone, until
+from tests.services import programs
 
+import flower_migrations
 from flower_cli.embedded import account, binaries, errors, postmaster
 from flower_cli.embedded.postgres import Postgres
+from flower_store import factories
+from flower_store.settings import StoreSettings
+from flower_store.writes import Writer
 
 pytestmark = pytest.mark.slow  # real servers, started and killed
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to give root up")
 AccountFor = Callable[[binaries.Binaries, Path], account.Account]
-DEBIAN = next(iter(sorted(binaries.DEBIAN.glob("*/bin"))), None)
 
 
 @pytest.fixture
@@ -202,11 +206,21 @@ def test_nobody_is_told_which_directory_is_closed_to_it(home: Path) -> None:
         Postgres(closed / "postgres", account_for=account.as_nobody).start()
 
 
-@pytest.mark.skipif(DEBIAN is None, reason="Debian's PostgreSQL is not installed")
-def test_debians_programs_serve_as_well(home: Path) -> None:
-    with Postgres(home, durable=False, bin_dir=DEBIAN) as url, psycopg.connect(url) as connection:
-        assert DEBIAN is not None
-        assert connection.info.server_version // 10_000 == int(DEBIAN.parent.name)
+def test_debians_programs_serve_as_well_and_hold_the_schema(home: Path) -> None:
+    with Postgres(home, durable=False, bin_dir=programs.oldest_postgresql()) as url:
+        flower_migrations.upgrade(url)
+        writer = Writer(StoreSettings(database_url=url), cluster="default")
+        writer.ensure_partitions(factories.NOON)
+        written = [writer.write(factories.a_success("a task")).stored for _ in range(2)]
+        writer.close()
+
+        with psycopg.connect(url) as connection:
+            state = connection.execute("SELECT state FROM task").fetchone()
+            version = connection.info.server_version // 10_000
+
+    assert version == 15
+    assert written == [4, 0]
+    assert state == ("SUCCESS",)
 
 
 def _write(url: str, word: str) -> None:

@@ -20,6 +20,13 @@ def find(*names: str) -> Path | None:
     return next((Path(found) for name in names if (found := shutil.which(name, path=SEARCH_PATH))), None)
 
 
+def oldest_postgresql() -> Path:
+    """Where the programs of PostgreSQL 15 are, the oldest that we promise: Debian 12's own."""
+    places = (Path("/usr/lib/postgresql/15/bin"), UNPACKED / "bin")
+    found = next((place for place in places if (place / "postgres").exists()), None)
+    return found or missing("PostgreSQL 15")
+
+
 def missing(service: str) -> NoReturn:
     """Fail or skip, saying how to get the service."""
     reason = f"{service} is not here: run `./run setup` (it fetches what it can) or install it"
