@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.cli import trees
-from tests.cli.waiting import until
+from tests.waiting import eventually
 
 from flower_cli.child import Child, stop_all
 
@@ -31,7 +31,7 @@ def child(tmp_path: Path) -> Callable[[str], Child]:
 def test_a_child_stops_when_it_is_asked(child: Callable[[str], Child]) -> None:
     sleeper = child(SLEEPER)
     sleeper.start()
-    until(lambda: sleeper.last_words == "ready")
+    eventually(lambda: sleeper.last_words == "ready")
 
     sleeper.stop()
 
@@ -43,20 +43,20 @@ def test_one_that_does_not_stop_is_killed_with_its_own_children(child: Callable[
     before = set(psutil.Process().children(recursive=True))
     stubborn = child(PARENT, timedelta(milliseconds=100))
     stubborn.start()
-    until(lambda: stubborn.last_words.count("ready") == 2)
+    eventually(lambda: stubborn.last_words.count("ready") == 2)
     started = set(psutil.Process().children(recursive=True)) - before
 
     stop_all([stubborn])
 
     assert len(started) == 2
-    until(trees.gone(list(started)))
+    eventually(trees.gone(list(started)))
 
 
 def test_a_child_may_be_started_again(child: Callable[[str], Child]) -> None:
     short = child("print('done')")
     for _ in range(2):
         short.start()
-        until(lambda: not short.running)
+        eventually(lambda: not short.running)
 
     assert short.last_words == "done\ndone"
     assert short.status == 0
@@ -70,10 +70,10 @@ def test_a_killed_owner_takes_its_child_along(tmp_path: Path) -> None:
     )
     log = tmp_path / "sleeper.log"
     owner = subprocess.Popen([sys.executable, "-c", program, log])
-    until(lambda: log.exists() and "ready" in log.read_text())
+    eventually(lambda: log.exists() and "ready" in log.read_text())
     [sleeper] = psutil.Process(owner.pid).children()
 
     os.kill(owner.pid, signal.SIGKILL)
     owner.wait()
 
-    until(trees.gone([sleeper]))
+    eventually(trees.gone([sleeper]))

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.cli.embedded_processes import gone, until
+from tests.cli.embedded_processes import gone
 from tests.services import celery_app, workers
+from tests.waiting import eventually
 
 from flower_cli.demo import app, workload
 from flower_cli.embedded.broker import Broker
@@ -102,7 +103,7 @@ def test_workers_and_producer_stop_promptly_and_leave_nobody_behind(broker_url: 
     worker = _start(workload.WORKERS[0].command(), environment, tmp_path / "worker.log")
     producer = _start(workload.producer_command(), environment, tmp_path / "producer.log")
     client = celery_app.client(broker_url)
-    until(lambda: bool(client.control.ping(timeout=0.5)))
+    eventually(lambda: bool(client.control.ping(timeout=0.5)))
     children = _children(worker.pid)
 
     producer.send_signal(workload.STOP_PRODUCER)
@@ -110,7 +111,7 @@ def test_workers_and_producer_stop_promptly_and_leave_nobody_behind(broker_url: 
 
     assert producer.wait(timeout=5) == 0
     assert worker.wait(timeout=15) == 0
-    until(lambda: all(gone(child) for child in children))
+    eventually(lambda: all(gone(child) for child in children))
 
 
 @pytest.mark.parametrize("rate", ["0", "-3"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli import trees
-from tests.cli.waiting import until
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -16,11 +16,11 @@ SENT = 20
 def test_a_killed_demo_leaves_nobody_and_the_next_one_finds_its_history(directory: Path) -> None:
     with trees.running("demo", "--data-dir", "demo", directory=directory, RATE="50") as first:
         first.until_up()
-        until(lambda: len(first.tasks()) >= SENT)
+        eventually(lambda: len(first.tasks()) >= SENT)
         processes = first.processes()
         first.send(signal.SIGKILL)
         first.wait()
-        until(trees.gone(processes), seconds=40)
+        eventually(trees.gone(processes), within=40)
 
     with trees.running("demo", "--data-dir", "demo", directory=directory, RATE="0.01") as second:
         second.until_up()
@@ -38,7 +38,7 @@ def test_a_killed_demo_leaves_nobody_and_the_next_one_finds_its_history(director
 
 def test_a_second_demo_on_the_same_data_is_refused(directory: Path) -> None:
     with trees.running("demo", "--data-dir", "demo", directory=directory) as first:
-        until(lambda: "starting PostgreSQL ... " in first.output)
+        eventually(lambda: "starting PostgreSQL ... " in first.output)
 
         with trees.running("demo", "--data-dir", "demo", directory=directory) as second:
             status = second.wait()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import redis
-from tests.cli.embedded_processes import gone, until
+from tests.cli.embedded_processes import gone
+from tests.waiting import eventually
 
 from flower_cli.embedded import broker, errors
 from flower_cli.embedded.broker import Broker
@@ -76,7 +77,7 @@ def test_a_killed_owner_leaves_no_broker_behind(tmp_path: Path) -> None:
     owner.send_signal(signal.SIGKILL)
     owner.communicate()
 
-    until(lambda: gone(info["process_id"]))
+    eventually(lambda: gone(info["process_id"]))
 
 
 def test_a_program_that_ends_at_once_is_quoted(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.cli.embedded_processes import gone, until
+from tests.cli.embedded_processes import gone
 from tests.services import programs
+from tests.waiting import eventually
 
 import flower_migrations
 from flower_cli.embedded import account, binaries, errors, postmaster
@@ -164,7 +165,7 @@ def test_a_killed_owner_leaves_no_server_behind(used: Path) -> None:
     owner.send_signal(signal.SIGKILL)
     owner.wait()
 
-    until(lambda: gone(server))
+    eventually(lambda: gone(server))
 
 
 def test_the_next_owner_after_a_killed_one_waits_for_the_old_server(used: Path) -> None:
@@ -241,7 +242,7 @@ def _owner(home: Path) -> subprocess.Popen[bytes]:
         "Postgres(Path(sys.argv[1]), durable=False).start(); signal.pause()"
     )
     owner = subprocess.Popen([sys.executable, "-c", script, str(home)])
-    until(lambda: _ready(home))
+    eventually(lambda: _ready(home))
     return owner
 
 

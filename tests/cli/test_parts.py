@@ -10,7 +10,7 @@ import pytest
 from tests.cli import trees
 from tests.cli.celery_events import report_task
 from tests.cli.conftest import Run
-from tests.cli.waiting import until
+from tests.waiting import eventually
 
 EMPTY = "flower: the database is empty, this build needs schema "
 WITHOUT_DATABASE = "flower: no database is named: give --database-url or FLOWER_DATABASE_URL\n"
@@ -88,8 +88,8 @@ def test_a_collector_and_two_apis_show_the_same_tasks(redis_url: str, database_u
         trees.running("api", directory=directory, **common) as one,
         trees.running("api", directory=directory, **common) as other,
     ):
-        until(lambda: one.answers() and other.answers(), seconds=trees.UP_SECONDS)
-        until(lambda: _seen(redis_url, identity, one))
+        eventually(lambda: one.answers() and other.answers(), within=trees.UP_SECONDS)
+        eventually(lambda: _seen(redis_url, identity, one))
         shown = [json.loads(api.get(f"/api/task/info/{identity}")[1]) for api in (one, other)]
         for part in (collector, one, other):
             part.send(signal.SIGTERM)

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from tests.cli import trees
 from tests.cli.celery_events import report_task
-from tests.cli.waiting import until
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +36,7 @@ def test_the_next_one_finds_the_history(redis_url: str, directory: Path) -> None
     with trees.running("up", "-b", redis_url, "--data-dir", "data", directory=directory) as first:
         first.until_up()
         report_task(redis_url, identity)
-        until(lambda: first.tasks() == [identity])
+        eventually(lambda: first.tasks() == [identity])
         first.send(signal.SIGINT)
         first.wait()
 
@@ -54,7 +54,7 @@ def test_a_kill_of_the_root_takes_all_along(redis_url: str, directory: Path) -> 
         tree.send(signal.SIGKILL)
         tree.wait()
 
-        until(trees.gone(processes), seconds=40)
+        eventually(trees.gone(processes), within=40)
 
 
 @pytest.mark.parametrize("part", ["collector", "api"])
@@ -65,9 +65,9 @@ def test_a_part_that_ends_is_started_again(redis_url: str, database_url: str, di
 
         tree.named(part).kill()
 
-        until(lambda: "process ended" in tree.output)
-        until(lambda: part in [child.cmdline()[-1] for child in _living(tree)])
-        until(lambda: _tasks_after_event(tree, redis_url, identity) == [identity])
+        eventually(lambda: "process ended" in tree.output)
+        eventually(lambda: part in [child.cmdline()[-1] for child in _living(tree)])
+        eventually(lambda: _tasks_after_event(tree, redis_url, identity) == [identity])
 
 
 def test_without_its_database_it_ends_and_says_so(redis_url: str, directory: Path) -> None:
@@ -80,7 +80,7 @@ def test_without_its_database_it_ends_and_says_so(redis_url: str, directory: Pat
 
         assert tree.wait() == 1
         assert "flower: PostgreSQL ended by itself: all is stopped, its log says why\n" in tree.output
-        until(trees.gone(processes))
+        eventually(trees.gone(processes))
 
 
 def test_it_collects_from_rabbitmq(rabbitmq_url: str, database_url: str, directory: Path) -> None:
@@ -90,7 +90,7 @@ def test_it_collects_from_rabbitmq(rabbitmq_url: str, database_url: str, directo
 
         report_task(rabbitmq_url, identity)
 
-        until(lambda: tree.tasks() == [identity])
+        eventually(lambda: tree.tasks() == [identity])
 
 
 def test_a_named_database_is_used_and_migrated(redis_url: str, empty_database_url: str, directory: Path) -> None:
@@ -143,7 +143,7 @@ def test_no_secret_is_printed_or_stands_in_the_process_list(redis_url: str, data
         "up", "--log-level", "debug", directory=directory,
         FLOWER_BROKER_FILE=str(file), FLOWER_DATABASE_URL=database_url,
     ) as tree:  # fmt: skip
-        until(lambda: tree.ended or _mentions_broker(tree), seconds=trees.UP_SECONDS)
+        eventually(lambda: tree.ended or _mentions_broker(tree), within=trees.UP_SECONDS)
         command_lines = [" ".join(one.cmdline()) for one in tree.processes()]
         tree.send(signal.SIGTERM)
         tree.wait()
@@ -161,7 +161,7 @@ def test_celery_flower_is_the_same(redis_url: str, database_url: str, directory:
     with trees.running(program=program, directory=directory, FLOWER_DATABASE_URL=database_url) as tree:
         tree.until_up()
 
-        until(lambda: _tasks_after_event(tree, redis_url, identity) == [identity])
+        eventually(lambda: _tasks_after_event(tree, redis_url, identity) == [identity])
 
 
 def _living(tree: trees.Tree) -> list[psutil.Process]:

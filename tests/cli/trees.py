@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-from tests.cli.waiting import until
+from tests.waiting import eventually
 
 from flower_cli.embedded import process
 
@@ -47,7 +47,7 @@ class Tree:
 
     def until_up(self) -> None:
         line = f"Flower is up at http://127.0.0.1:{self.port}\n"
-        until(lambda: line in self.output or self.ended, seconds=UP_SECONDS)
+        eventually(lambda: line in self.output or self.ended, within=UP_SECONDS)
         assert line in self.output, self.output
 
     def processes(self) -> list[psutil.Process]:

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from tests.collector import proxy
 from tests.collector.proxy import Proxy
-from tests.collector.waiting import eventually
+from tests.waiting import eventually
 
 from flower_collector.service import Collector
 from flower_collector.settings import CollectorSettings

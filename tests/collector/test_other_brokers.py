@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.collector.conftest import Query
 from tests.collector.publishing import Publisher
-from tests.collector.waiting import eventually
+from tests.waiting import eventually
 
 from flower_collector import promise
 from flower_collector.service import Collector

@@ -9,8 +9,8 @@ from tests.collector import garbage, proxy
 from tests.collector.conftest import Query
 from tests.collector.proxy import Proxy
 from tests.collector.publishing import Publisher
-from tests.collector.waiting import eventually
 from tests.services.rabbitmq import RabbitMQ
+from tests.waiting import eventually
 
 from flower_collector import promise
 from flower_collector.receivers.amqp import DRAINED_AT_ONCE

@@ -10,7 +10,7 @@ from tests.collector.conftest import Query
 from tests.collector.messages import body, wrapped
 from tests.collector.proxy import Proxy
 from tests.collector.publishing import TASKS, Publisher
-from tests.collector.waiting import eventually
+from tests.waiting import eventually
 
 from flower_collector import promise
 from flower_collector.service import Collector

@@ -8,7 +8,7 @@ from tests.collector import proxy
 from tests.collector.conftest import QUICK, Query
 from tests.collector.proxy import Proxy
 from tests.collector.publishing import Publisher
-from tests.collector.waiting import eventually
+from tests.waiting import eventually
 
 from flower_collector.service import Collector
 from flower_store import errors

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 import pytest
 from tests.collector.conftest import Query
-from tests.collector.waiting import eventually
 from tests.services import celery_app
 from tests.services.workers import StartWorker
+from tests.waiting import eventually
 
 from flower_collector.service import Collector
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from tests.collector.conftest import Query
 from tests.collector.proxy import Proxy
-from tests.collector.waiting import eventually
+from tests.waiting import eventually
 
 from flower_collector.availability import Availability
 from flower_collector.backoff import Backoff

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from tests.cli import trees
 from tests.cli.trees import Tree
-from tests.cli.waiting import until
+from tests.waiting import eventually
 
 WAITING = "tbody tr[data-state=RECEIVED]"
 TAKES = 60_000
@@ -29,7 +29,7 @@ def demo() -> Iterator[Tree]:
             everybody = tree.processes()
             tree.send(signal.SIGTERM)
             assert tree.wait() == 0
-            until(trees.gone(everybody), seconds=20)
+            eventually(trees.gone(everybody), within=20)
 
 
 def open_page(page: Page, demo: Tree, path: str) -> None:
@@ -43,7 +43,7 @@ def test_a_received_task_is_seen_to_succeed_without_a_reload(demo: Tree, page: P
     open_page(page, demo, "/c/default/tasks?name=mail.send_newsletter")
     received = page.locator(WAITING).first
     # Rows come behind the button only, so that nothing moves: press it until a received one is on the page.
-    until(lambda: received.count() > 0 or press_new(page), seconds=TAKES / 1000)
+    eventually(lambda: received.count() > 0 or press_new(page), within=TAKES / 1000)
     task_id = received.get_attribute("data-task-id")
     row = page.locator(f'tr[data-task-id="{task_id}"]')
 
@@ -63,7 +63,7 @@ def press_new(page: Page) -> bool:
 def test_the_task_s_own_page_tells_its_story_to_the_end(demo: Tree, page: Page) -> None:
     # A conversion takes seconds, and none of them fails.
     open_page(page, demo, "/c/default/tasks?state=STARTED&name=media.transcode")
-    until(lambda: page.locator("tbody tr[data-state=STARTED]").count() > 0 or reload(page), seconds=TAKES / 1000)
+    eventually(lambda: page.locator("tbody tr[data-state=STARTED]").count() > 0 or reload(page), within=TAKES / 1000)
     page.locator("tbody tr[data-state=STARTED] a").first.click()
     timeline = page.get_by_role("list", name="Timeline")
     page.evaluate("window.notReloaded = true")
@@ -85,7 +85,7 @@ def test_the_overview_counts_on_while_one_looks(demo: Tree, page: Page) -> None:
     figures = page.locator("main")
     before = figures.inner_text()
 
-    until(lambda: figures.inner_text() != before, seconds=TAKES / 1000)
+    eventually(lambda: figures.inner_text() != before, within=TAKES / 1000)
 
     assert page.evaluate("window.notReloaded") is True
     assert page.get_by_role("figure").count() >= 1

@@ -9,10 +9,10 @@ import psycopg
 import pytest
 from tests.collector import garbage
 from tests.collector.publishing import Publisher
-from tests.collector.waiting import eventually
 from tests.e2e.collecting import CollectorProcess
 from tests.e2e.tasks import NUMBER, Run
 from tests.services.workers import StartWorker
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
