@@ -182,7 +182,7 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectorRecord:
-    """A collector process; `alive` while its last beat is recent."""
+    """A collector process; `alive` while its last beat is recent. `broker_away_at` is None while its broker answers."""
 
     hostname: str
     pid: int
@@ -195,6 +195,7 @@ class CollectorRecord:
     stored: int
     set_aside: int
     lag: timedelta | None
+    broker_away_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,6 +206,9 @@ Index("ix_task_seen", task.c.cluster_id, task.c.seen_at, task.c.key)
 Index("ix_task_state", task.c.cluster_id, task.c.state, task.c.seen_at, task.c.key)
 Index("ix_task_name", task.c.cluster_id, task.c.name_id, task.c.seen_at, task.c.key)
 Index("ix_task_worker", task.c.cluster_id, task.c.worker_id, task.c.seen_at, task.c.key)
+Index(
+    "ix_task_failed", task.c.cluster_id, task.c.failed_at, task.c.key, postgresql_where=task.c.state == states.FAILURE
+)
 Index("ix_task_parent", task.c.cluster_id, task.c.parent_key, postgresql_where=task.c.parent_key.is_not(None))
 
 task_event = Table(
@@ -351,6 +354,7 @@ collector = Table(
     Column("stored", BigInteger, nullable=False, server_default="0"),
     Column("set_aside", BigInteger, nullable=False, server_default="0"),
     Column("lag", REAL, comment="seconds from the newest stored event's time to its commit"),
+    Column("broker_away_at", DateTime(timezone=True), comment="since when its broker does not answer; null: it does"),
     comment="collector processes and their last sign of life",
 )
 

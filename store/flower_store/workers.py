@@ -75,8 +75,13 @@ INSERT INTO worker_reply (worker_id, method, reply, replied_at) VALUES (%s, %s, 
 ON CONFLICT (worker_id, method) DO UPDATE SET reply = excluded.reply, replied_at = excluded.replied_at
 """
 
+# Who has sent a heartbeat of late is judged by heartbeats: a worker killed right after it answered would otherwise look
+# alive for as long as one without heartbeats may. Five minutes, since heartbeat_at is in the worker's clock.
 _ANSWERED = """
-UPDATE worker SET seen_at = now(), alive_until = greatest(alive_until, now() + %s) WHERE id = ANY(%s)
+UPDATE worker SET seen_at = now(), alive_until = greatest(alive_until, now() +
+  CASE WHEN heartbeat_at > now() - interval '5 minutes' THEN least(%s, make_interval(secs => greatest(%s, %s * freq)))
+  ELSE %s END)
+WHERE id = ANY(%s)
 """
 
 
@@ -86,7 +91,8 @@ def write_replies(
     """Store inspect replies by worker id and method; who answered is alive for `silence`, heartbeats or not."""
     rows = [(key, method, Jsonb(reply)) for key in sorted(replies) for method, reply in sorted(replies[key].items())]
     with connection.transaction(), connection.cursor() as cursor:
-        cursor.execute(_ANSWERED, (silence, sorted(replies)))
+        shortest = SHORTEST_SILENCE.total_seconds()
+        cursor.execute(_ANSWERED, (silence, shortest, HEARTBEATS_MISSED, silence, sorted(replies)))
         if rows:
             cursor.executemany(_REPLY, rows)
 

@@ -132,15 +132,23 @@ class Writer:
             row = connection.execute(_LAST_BEAT, (self._cluster_id, other_than)).fetchone()
             return row[0] if row else None
 
-    def beat(self, instance: Instance, *, stored: int, aside: int, lag: timedelta | None) -> None:
-        """Say that this collector lives, and what it has done so far."""
+    def beat(
+        self,
+        instance: Instance,
+        *,
+        stored: int,
+        aside: int,
+        lag: timedelta | None,
+        broker_away_at: datetime | None = None,
+    ) -> None:
+        """Say that this collector lives, what it has done so far, and since when its broker does not answer."""
         seconds = None if lag is None else lag.total_seconds()
         with self._translated() as connection:
             connection.execute(
                 _BEAT,
                 (
                     instance.id, self._cluster_id, instance.hostname, instance.pid, instance.version,
-                    instance.promise, stored, aside, seconds,
+                    instance.promise, stored, aside, seconds, broker_away_at,
                 ),
             )  # fmt: skip
 
@@ -278,10 +286,10 @@ DELETE FROM set_aside WHERE cluster_id = %(cluster)s AND id <= (
 """
 
 _BEAT = """
-INSERT INTO collector (id, cluster_id, hostname, pid, version, promise, stored, set_aside, lag)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO collector (id, cluster_id, hostname, pid, version, promise, stored, set_aside, lag, broker_away_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (id) DO UPDATE SET beat_at = now(), promise = excluded.promise, stored = excluded.stored,
-  set_aside = excluded.set_aside, lag = excluded.lag
+  set_aside = excluded.set_aside, lag = excluded.lag, broker_away_at = excluded.broker_away_at
 """
 
 _LEAD = """

@@ -132,6 +132,15 @@ def test_counts_are_exact_below_the_bound_and_say_so_above(
     assert counts["RETRY"] == Count(0, exact=True)
 
 
+def test_the_last_failures_are_in_the_order_of_failing(writer: Writer, settings: StoreSettings) -> None:
+    writer.write([an_event("received", 0, task_id=IDS[0], name="app.slow"), an_event("failed", 9, task_id=IDS[0])])
+    writer.write([an_event("failed", second, task_id=IDS[second]) for second in range(1, 6)])
+
+    found = read(settings, lambda connection: tasks.failures(connection, writer.cluster_id, limit=3))
+
+    assert [IDS.index(task.id) for task in found] == [0, 5, 4]
+
+
 def test_newer_counts_what_stands_before_a_row(writer: Writer, settings: StoreSettings) -> None:
     writer.write([event for second, task_id in enumerate(IDS[:6]) for event in a_success(task_id, second)])
     query = TaskQuery(cluster_id=writer.cluster_id)
@@ -176,13 +185,14 @@ def test_a_collector_is_alive_while_it_beats(writer: Writer, settings: StoreSett
     instance = Instance(
         id=factories.uuid_of("collector"), hostname="host", pid=1, version="3", promise="nothing is lost"
     )
-    writer.beat(instance, stored=7, aside=1, lag=timedelta(seconds=0.5))
+    writer.beat(instance, stored=7, aside=1, lag=timedelta(seconds=0.5), broker_away_at=NOON)
     beating = read(settings, lambda connection: clusters.collectors(connection, writer.cluster_id))
 
     writer.stopped(instance)
     stopped = read(settings, lambda connection: clusters.collectors(connection, writer.cluster_id))
 
     assert [(one.alive, one.stored, one.lag) for one in beating] == [(True, 7, timedelta(seconds=0.5))]
+    assert [one.broker_away_at for one in beating] == [NOON]
     assert [one.alive for one in stopped] == [False]
     assert writer.last_beat() == stopped[0].beat_at
 

@@ -1,9 +1,10 @@
 """What a batch does, and that doing it again does nothing."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count, repeat
 
+import msgspec
 import psycopg
 import pytest
 from tests.store.conftest import Query
@@ -286,3 +287,13 @@ def test_collectors_that_make_partitions_at_once_do_not_collide(settings: StoreS
     assert sorted(name for names in made for name in names) == [f"task_event_202611{day}" for day in range(19, 24)]
     for writer in writers:
         writer.close()
+
+
+def test_who_sends_heartbeats_is_judged_by_them_though_it_answered_an_inspection(writer: Writer, query: Query) -> None:
+    now = datetime.now(UTC)
+    beat = msgspec.structs.replace(factories.a_heartbeat(0), at=now)
+    writer.write([], [beat])
+
+    writer.write_replies({"celery@a": {"stats": {}}}, silence=timedelta(seconds=90))
+
+    assert query("SELECT alive_until < now() + interval '11 s', alive_until > now() FROM worker") == [(True, True)]

@@ -130,6 +130,12 @@ def upgrade() -> None:
             nullable=True,
             comment="seconds from the newest stored event's time to its commit",
         ),
+        sa.Column(
+            "broker_away_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="since when its broker does not answer; null: it does",
+        ),
         sa.ForeignKeyConstraint(["cluster_id"], ["cluster.id"], name=op.f("fk_collector_cluster_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_collector")),
         comment="collector processes and their last sign of life",
@@ -303,6 +309,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["cluster_id"], ["cluster.id"], name=op.f("fk_task_cluster_id")),
         sa.PrimaryKeyConstraint("cluster_id", "key", name=op.f("pk_task")),
         comment="the current state of each task: its events folded by the merge rule",
+    )
+    op.create_index(
+        "ix_task_failed",
+        "task",
+        ["cluster_id", "failed_at", "key"],
+        unique=False,
+        postgresql_where=sa.text("state = 'FAILURE'"),
     )
     op.create_index("ix_task_name", "task", ["cluster_id", "name_id", "seen_at", "key"], unique=False)
     op.create_index(

@@ -38,7 +38,8 @@ async def collectors(connection: AsyncConnection, cluster_id: int, *, limit: int
     rows = await connection.execute(
         select(
             c.hostname, c.pid, c.version, c.promise, c.started_at, c.beat_at, c.stopped_at,
-            alive.label("alive"), c.stored, c.set_aside, func.make_interval(0, 0, 0, 0, 0, 0, c.lag).label("lag"),
+            alive.label("alive"), c.stored, c.set_aside,
+            func.make_interval(0, 0, 0, 0, 0, 0, c.lag).label("lag"), c.broker_away_at,
         )
         .where(c.cluster_id == cluster_id)
         .order_by(c.beat_at.desc())

@@ -130,6 +130,17 @@ async def by_ids(connection: AsyncConnection, cluster_id: int, task_ids: Collect
     return [TaskSummary(**row) for row in (await connection.execute(statement)).mappings()]
 
 
+async def failures(connection: AsyncConnection, cluster_id: int, *, limit: int) -> list[TaskSummary]:
+    """The tasks that failed last, whenever they began."""
+    statement = (
+        _joined(_SUMMARY)
+        .where(_T.cluster_id == cluster_id, _T.state == states.FAILURE)
+        .order_by(_T.failed_at.desc(), _T.key.desc())
+        .limit(limit)
+    )
+    return [TaskSummary(**row) for row in (await connection.execute(statement)).mappings()]
+
+
 async def one(connection: AsyncConnection, cluster_id: int, task_id: str) -> TaskRecord | None:
     """One task with everything, or None."""
     statement = _joined(_DETAIL).where(_T.cluster_id == cluster_id, _T.key == ids.task_key(task_id))
