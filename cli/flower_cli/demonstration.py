@@ -46,11 +46,10 @@ def run(configuration: Configuration) -> None:
 
 def _locked(home: Path) -> DirectoryLock:
     """Ours for as long as we live: two demos would write into one another's logs."""
-    home.mkdir(parents=True, exist_ok=True)
     lock = DirectoryLock(home)
     try:
         lock.take()
-    except embedded_errors.InUse as error:
+    except embedded_errors.EmbeddedError as error:
         raise errors.Refused(str(error)) from error
     return lock
 

@@ -44,6 +44,14 @@ class MachineSettings:
         help="Directory of the postgres and initdb programs to use for the embedded PostgreSQL.",
     )
 
+    def __post_init__(self) -> None:
+        """Check each value; raises SettingError."""
+        for name in ("data_dir", "postgres_bin"):
+            try:
+                Path(getattr(self, name) or "").expanduser()
+            except RuntimeError as error:
+                raise SettingError(name, getattr(self, name), "begins with a user who has no home here") from error
+
     def directory(self, name: str) -> Path:
         """The data directory; `name` tells the default ones of several commands apart."""
         if self.data_dir:

@@ -22,12 +22,11 @@ class Server(ABC):
     def __init__(self, directory: Path, *, wait: Callable[[float], None] = time.sleep) -> None:
         self._home = directory.absolute()
         self._wait = wait
-        self._lock = DirectoryLock(self._home)
+        self._lock = DirectoryLock(self._home, mode=0o700)
         self._process: process.Process | None = None
 
     def start(self) -> str:
         """Start the server and return its URL; raise `EmbeddedError` with what to do."""
-        self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock.take()
         try:
             return self._start()
