@@ -224,9 +224,7 @@ class Writer:
     def _register(self, connection: psycopg.Connection) -> None:
         with errors.translated():
             schema.check(connection)
-            connection.execute(_CLUSTER, self._cluster)
-            row = connection.execute("SELECT id FROM cluster WHERE slug = %s", (self._cluster[0],)).fetchone()
-        cluster_id = row[0] if row else 0
+            cluster_id = _cluster_id(connection, *self._cluster)
         if cluster_id != self._cluster_id:
             # Another cluster id is another database: what was remembered of the old one is wrong in it.
             self._cluster_id = cluster_id
@@ -239,11 +237,23 @@ class Writer:
         """The connection, with errors of the store; a broken one is dropped."""
         connection = self._connected()
         try:
-            with errors.translated():
+            with errors.translated(), database.bounded(connection, self._settings.database_write_timeout):
                 yield connection
         except errors.Unavailable:
             self.close()
             raise
+
+
+def _cluster_id(connection: psycopg.Connection, slug: str, transport: str, broker: str) -> int:
+    """The cluster's id; a new one gets a row."""
+    row = connection.execute(_FIND_CLUSTER, (slug,)).fetchone()
+    if row is None:
+        # Only where it is absent: an INSERT that conflicts takes a number, and there are 32,767.
+        connection.execute(_ADD_CLUSTER, (slug,))
+        row = connection.execute(_FIND_CLUSTER, (slug,)).fetchone()
+    cluster_id: int = row[0] if row else 0
+    connection.execute(_DESCRIBE_CLUSTER, (transport, broker, cluster_id, transport, broker))
+    return cluster_id
 
 
 def _copy(cursor: psycopg.Cursor, statement: bytes, lines: Iterable[rows.Row]) -> None:
@@ -264,10 +274,12 @@ def _aside_row(cluster_id: int, one: SetAside) -> tuple[object, ...]:
 
 _SENT = registers.SENT
 
-_CLUSTER = """
-INSERT INTO cluster AS c (slug, transport, broker) VALUES (%s, %s, %s)
-ON CONFLICT (slug) DO UPDATE SET transport = excluded.transport, broker = excluded.broker
-WHERE (c.transport, c.broker) IS DISTINCT FROM (excluded.transport, excluded.broker)
+_FIND_CLUSTER = "SELECT id FROM cluster WHERE slug = %s"
+
+_ADD_CLUSTER = "INSERT INTO cluster (slug) VALUES (%s) ON CONFLICT DO NOTHING"
+
+_DESCRIBE_CLUSTER = """
+UPDATE cluster SET transport = %s, broker = %s WHERE id = %s AND (transport, broker) IS DISTINCT FROM (%s, %s)
 """
 
 _ASIDE = """

@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 
 import flower_migrations
 from flower_store import database, errors, schema, states, tables
-from flower_store.settings import StoreSettings
+from flower_store.settings import SettingError, StoreSettings
 from flower_store.writes import Writer
 
 
@@ -83,3 +83,19 @@ def test_another_revision_is_refused_with_what_to_do(database_url: str, found: s
 
     with pytest.raises(errors.WrongSchema, match=advice):
         writer.connect()
+
+
+def test_a_database_of_another_build_is_not_migrated_and_says_so(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    with pytest.raises(errors.WrongSchema, match=r"9999.*made by another build"):
+        flower_migrations.upgrade(database_url)
+
+
+@pytest.mark.parametrize("tail", [":99999/flower", "/flower?passwd=x", ":port/flower"])
+def test_a_url_that_nobody_understands_is_a_setting_s_error(tail: str) -> None:
+    with pytest.raises(SettingError, match="database_url") as caught:
+        flower_migrations.upgrade(f"postgresql://flower:hunter2@127.0.0.1{tail}")
+
+    assert "hunter2" not in str(caught.value)

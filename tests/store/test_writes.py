@@ -297,3 +297,13 @@ def test_who_sends_heartbeats_is_judged_by_them_though_it_answered_an_inspection
     writer.write_replies({"celery@a": {"stats": {}}}, silence=timedelta(seconds=90))
 
     assert query("SELECT alive_until < now() + interval '11 s', alive_until > now() FROM worker") == [(True, True)]
+
+
+def test_starting_again_and_again_takes_no_number_of_a_cluster(settings: StoreSettings, query: Query) -> None:
+    for transport in ("redis", "redis", "amqp"):
+        writer = Writer(settings, cluster="default", transport=transport)
+        writer.connect()
+        writer.close()
+
+    assert query("SELECT id, transport FROM cluster") == [(1, "amqp")]
+    assert query("SELECT last_value FROM cluster_id_seq") == [(1,)]
