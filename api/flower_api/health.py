@@ -1,7 +1,7 @@
 """Whether this process lives, and whether it can do its work.
 
-A silent collector is told and does not count as unready: taking every replica out of service because another program
-stopped would hide the history just when somebody looks for it.
+A collector that is silent, or without its broker, is told and does not count as unready: taking every replica out of
+service because another program stopped would hide the history just when somebody looks for it.
 """
 
 from typing import Literal
@@ -53,7 +53,7 @@ async def healthz() -> str:
     tags=["health"],
 )
 async def readyz(reads: NamedDependency[Reads], hub: NamedDependency[Live]) -> Response[Readiness]:
-    """Ask the database, its schema, and when each cluster's collectors last wrote."""
+    """Ask the database, its schema, and how each cluster's collectors are."""
     live = GOOD if hub.listening else "changes cannot be heard, pages poll"
     found = await _readiness(reads, live=live)
     return Response(found, status_code=200 if found.status == "ready" else 503, headers={"Cache-Control": "no-store"})
@@ -79,8 +79,12 @@ async def _collectors(reads: Reads) -> dict[str, str]:
 
 
 def _beat(collectors: list[CollectorRecord]) -> str:
-    if any(one.alive for one in collectors):
+    living = [one.broker_away_at for one in collectors if one.alive]
+    away = [at for at in living if at is not None]
+    if len(away) < len(living):  # one that has its broker is enough
         return GOOD
+    if away:
+        return f"broker away since {max(away).isoformat(timespec='seconds')}"
     return f"silent since {collectors[0].beat_at.isoformat(timespec='seconds')}" if collectors else _NEVER
 
 

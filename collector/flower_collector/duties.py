@@ -53,6 +53,7 @@ class Duties(threading.Thread):
         totals: Totals,
         buffer: Buffer,
         noted: gaps.Gaps,
+        broker: Availability,
         database: Availability,
         metrics: Metrics,
         failed: Callable[[errors.StoreError], None],
@@ -66,6 +67,7 @@ class Duties(threading.Thread):
         self._totals = totals
         self._buffer = buffer
         self._noted = noted
+        self._broker = broker
         self._database = database
         self._metrics = metrics
         self._failed = failed
@@ -125,7 +127,13 @@ class Duties(threading.Thread):
     def _beat(self) -> None:
         instance = replace(self._instance, promise=self._promise())
         totals = self._totals
-        self._store.beat(instance, stored=totals.stored, aside=totals.aside, lag=totals.lag)
+        self._store.beat(
+            instance,
+            stored=totals.stored,
+            aside=totals.aside,
+            lag=totals.lag,
+            broker_away_at=self._broker.away_at,
+        )
 
     def _lead(self, leads: bool | None) -> None:
         if bool(leads) != bool(self.leads):

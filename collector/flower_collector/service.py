@@ -197,6 +197,7 @@ class Collector:
             totals=self._writer.totals,
             buffer=self._buffer,
             noted=self._gaps,
+            broker=self._broker,
             database=self._beats,
             metrics=self.metrics,
             failed=self._fail,

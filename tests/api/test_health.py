@@ -3,7 +3,7 @@
 import os
 import uuid
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import psycopg
@@ -53,6 +53,26 @@ def test_a_collector_that_beats_is_told(api: httpx.Client, writer: Writer) -> No
     answer = api.get("/readyz")
 
     assert answer.status_code == 200
+    assert answer.json()["collectors"] == {"default": "ok"}
+
+
+def test_a_broker_that_is_away_is_told_and_leaves_the_process_ready(api: httpx.Client, writer: Writer) -> None:
+    instance = Instance(id=uuid.uuid4(), hostname="h", pid=os.getpid(), version="3", promise="all of it")
+    writer.beat(instance, stored=1, aside=0, lag=None, broker_away_at=datetime(2026, 3, 1, tzinfo=UTC))
+
+    answer = api.get("/readyz")
+
+    assert answer.status_code == 200
+    assert answer.json()["collectors"] == {"default": "broker away since 2026-03-01T00:00:00+00:00"}
+
+
+def test_one_of_two_living_collectors_that_has_its_broker_is_enough(api: httpx.Client, writer: Writer) -> None:
+    for broker_away_at in (datetime(2026, 3, 1, tzinfo=UTC), None):
+        instance = Instance(id=uuid.uuid4(), hostname="h", pid=os.getpid(), version="3", promise="all of it")
+        writer.beat(instance, stored=1, aside=0, lag=None, broker_away_at=broker_away_at)
+
+    answer = api.get("/readyz")
+
     assert answer.json()["collectors"] == {"default": "ok"}
 
 

@@ -17,6 +17,8 @@ from flower_store.settings import StoreSettings
 pytestmark = pytest.mark.slow
 
 StartCollector = Callable[..., Collector]
+AWAY = "SELECT broker_away_at FROM collector"
+LOST_JUST_NOW = "SELECT broker_away_at > started_at AND broker_away_at <= now() FROM collector"
 
 
 def test_a_database_that_is_away_at_the_start_is_waited_for(
@@ -108,6 +110,34 @@ def test_a_broker_that_is_away_is_not_ready_and_comes_back(
     assert healthy
     eventually(lambda: query("SELECT reason FROM gap") == [("subscription_lost",)])
     broker.close()
+
+
+def test_since_when_a_broker_is_away_is_told_until_it_answers_again(
+    redis_url: str, start_collector: StartCollector, query: Query
+) -> None:
+    broker = proxy.to(redis_url)
+    start_collector(broker.url(redis_url))
+    eventually(lambda: query(AWAY) == [(None,)])
+
+    broker.cut()
+    eventually(lambda: query(LOST_JUST_NOW) == [(True,)])
+    broker.mend()
+
+    eventually(lambda: query(AWAY) == [(None,)])
+    broker.close()
+
+
+def test_a_broker_that_was_never_reached_is_away_from_the_start(
+    redis_url: str, store_settings: StoreSettings, query: Query
+) -> None:
+    broker = proxy.to(redis_url)
+    broker.cut()
+    collector = Collector(replace(QUICK, broker=broker.url(redis_url)), store_settings)
+    collector.start()
+
+    eventually(lambda: query("SELECT broker_away_at <= started_at FROM collector") == [(True,)])
+
+    collector.stop()
 
 
 def leads(collector: Collector) -> bool:
