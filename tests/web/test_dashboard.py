@@ -102,6 +102,15 @@ def test_other_pages_follow_as_well(
     expect(page.locator(place)).to_have_text(words[1])
 
 
+def test_a_broker_that_went_away_is_told_without_a_reload(site: str, furnished: Writer, page: Page) -> None:
+    page.goto(f"{site}/c/prod/tasks")
+    expect(page.locator("#intake")).to_be_empty()
+
+    furnished.beat(scene.COLLECTOR, stored=0, aside=0, lag=None, broker_away_at=scene.now())
+
+    expect(page.locator("#intake")).to_contain_text("Broker away since", timeout=15_000)
+
+
 def test_an_open_part_of_a_page_stays_open_while_the_page_follows(site: str, furnished: Writer, page: Page) -> None:
     page.goto(f"{site}/c/prod/tasks/retried")
     page.locator("#attempt-1 summary").click()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flower_web.addresses import Addresses
+from flower_web.intake import FINE, Intake
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Frame:
     clusters: tuple[str, ...] = ()
     interval: int = 500
     """Milliseconds that the live controller leaves between two requests."""
+    intake: Intake = FINE
 
     @property
     def places(self) -> tuple[Place, ...]:

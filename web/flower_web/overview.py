@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from litestar import get
 from litestar.response import Template
@@ -10,7 +10,7 @@ from litestar.response import Template
 from flower_api.reads import Reads
 from flower_store import states
 from flower_store.reads import clusters, series, tasks, workers
-from flower_store.records import CollectorRecord, GapRecord, TaskSummary
+from flower_store.records import GapRecord, TaskSummary
 from flower_web import chart as charts
 from flower_web import figures as six
 from flower_web import task_row
@@ -34,20 +34,9 @@ class Overview:
     figures: Sequence[Figure]
     chart: Chart
     failures: Sequence[TaskRow]
-    collectors: Sequence[CollectorRecord]
     gaps: Sequence[GapRecord]
     workers_seen: bool
     tasks_seen: bool
-
-    @property
-    def writing(self) -> bool:
-        """Whether a collector is at work."""
-        return any(collector.alive for collector in self.collectors)
-
-    @property
-    def last_beat(self) -> datetime | None:
-        """When a collector was last heard of."""
-        return max((collector.beat_at for collector in self.collectors), default=None)
 
 
 @get("/c/{cluster:str}/", include_in_schema=False)
@@ -60,13 +49,11 @@ async def overview(reads: GivenReads, visit: GivenVisit) -> Template:
     async with reads.connect() as connection:
         buckets = await series.throughput(connection, cluster_id, since, until, step=charts.STEP)
         failures = await tasks.page(connection, failed)
-        collectors = await clusters.collectors(connection, cluster_id)
         gaps = await clusters.gaps(connection, cluster_id, limit=5)
     page = Overview(
         six.figures(measured, visit.addresses),
         charts.chart(buckets, since, until),
         failures=[_failure(each, visit) for each in failures.items],
-        collectors=collectors,
         gaps=[gap for gap in gaps if gap.ended_at > visit.now - _HOUR],
         workers_seen=bool(measured.workers),
         tasks_seen=any(count.value for count in measured.counts.values()),

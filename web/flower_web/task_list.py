@@ -7,6 +7,7 @@ from datetime import datetime
 from flower_store.records import Count
 from flower_web import states
 from flower_web.addresses import Addresses
+from flower_web.intake import Intake
 from flower_web.task_query import TaskQuery
 from flower_web.task_row import TaskRow
 
@@ -97,6 +98,7 @@ class RowsAnswer:
 
     rows: Sequence[TaskRow]
     now: datetime
+    intake: Intake
     newer: int | None = None
     newer_text: str = ""
     list: TaskList | None = None

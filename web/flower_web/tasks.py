@@ -56,6 +56,7 @@ async def task_rows(request: AnyRequest, reads: GivenReads, visit: GivenVisit) -
     answer = RowsAnswer(
         [task_row.row(each, query, visit.addresses, now=visit.now) for each in found],
         visit.now,
+        visit.intake,
         newer=newer.value if newer else None,
         newer_text=task_list.newer_text(newer) if newer else "",
         list=toggles,

@@ -7,10 +7,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from flower_api.reads import UnknownCluster
+from flower_store.reads import clusters
 from flower_store.records import ClusterRecord
+from flower_web import intake as intakes
 from flower_web.addresses import Addresses
 from flower_web.frame import Frame
 from flower_web.given import GivenNow, GivenReads, GivenSettings
+from flower_web.intake import Intake
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +24,19 @@ class Visit:
     clusters: tuple[str, ...]
     addresses: Addresses
     now: datetime
+    intake: Intake
 
     def frame(self, title: str, *, here: str, interval: int = 500) -> Frame:
         """The frame of a page of this cluster."""
-        return Frame(title, self.addresses, self.now, here=here, clusters=self.clusters, interval=interval)
+        return Frame(
+            title,
+            self.addresses,
+            self.now,
+            here=here,
+            clusters=self.clusters,
+            interval=interval,
+            intake=self.intake,
+        )
 
 
 GivenVisit = NamedDependency[Visit]
@@ -38,4 +50,6 @@ async def provide_visit(reads: GivenReads, api_settings: GivenSettings, now: Giv
     if found is None:
         raise UnknownCluster(detail=f"No cluster is called {cluster!r}.")
     slugs = tuple(each.slug for each in known)
-    return Visit(found, slugs, Addresses(api_settings.root, found.slug), now)
+    async with reads.connect() as connection:
+        collectors = await clusters.collectors(connection, found.id)
+    return Visit(found, slugs, Addresses(api_settings.root, found.slug), now, intakes.intake(collectors))

@@ -7,6 +7,7 @@ import { type Connection, Stream } from "./stream";
 
 const INTERVAL = 500; // the server speaks at most twice a second
 const POLL = 5_000;
+const UNASKED = 10_000; // that a collector, a broker or a worker went silent is told by no message
 const AFTER_FAILURE = 5_000;
 const GATHER = 50; // a stream's opening and its first message make one request
 
@@ -46,6 +47,7 @@ class Live {
     });
     setInterval(() => this.#consider(), 1_000);
     setInterval(() => this.#connection === "polling" && this.#changed(), POLL);
+    setInterval(() => this.#connection === "live" && this.#changed(), UNASKED);
     this.#visibility();
   }
 

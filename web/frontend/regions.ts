@@ -9,12 +9,19 @@ export async function refreshRegion(region: HTMLElement, mayPatch: () => boolean
   if (!response.ok) throw new Error(`region: ${response.status}`);
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   if (!mayPatch()) return false;
+  showIntake(page.getElementById("intake"));
   const next = page.getElementById(region.id);
   if (!next) return true;
   Idiomorph.morph(region, next, { morphStyle: "outerHTML", ignoreActiveValue: true, callbacks: { beforeNodeMorphed, beforeAttributeUpdated } });
   htmx.process(region);
   region.dispatchEvent(new CustomEvent("flower:refreshed", { bubbles: true }));
   return true;
+}
+
+/** The header tells whether events still come in; it stands outside every region. */
+export function showIntake(next: HTMLElement | null): void {
+  const intake = document.getElementById("intake");
+  if (intake && next) Idiomorph.morph(intake, next, { morphStyle: "outerHTML" });
 }
 
 function beforeNodeMorphed(old: Node): boolean {

@@ -2,6 +2,7 @@
 // button. A row's focused cell and its checkbox are never touched.
 import htmx from "htmx.org";
 import { Idiomorph } from "idiomorph";
+import { showIntake } from "./regions";
 
 const CHUNK = 100; // ids an address: 100 UUIDs make 4 kB, and many proxies end at 8
 const COUNTS = 5_000; // milliseconds between two counts of the states, which cost more than rows
@@ -21,6 +22,7 @@ export async function refreshRows(table: HTMLTableElement, mayPatch: () => boole
       if (row) patch(row, next);
     }
     if (start === 0) showNew(answer.querySelector<HTMLElement>("[data-newer]"));
+    if (start === 0) showIntake(answer.querySelector<HTMLElement>("#intake"));
     if (start === 0) showCounts(answer.querySelector<HTMLElement>("#state-toggles"));
   }
   return true;
