@@ -11,7 +11,7 @@ from celery import Celery
 from celery.app.utils import find_app
 from kombu import compression
 
-from flower_collector import driver
+from flower_collector import broker, driver, secrets
 from flower_collector.settings import CollectorSettings
 from flower_store.settings import SettingError
 
@@ -95,6 +95,7 @@ def cluster_app(settings: CollectorSettings) -> App:
     conf.accept_content = ["json"]
     # Control messages then take the connection that they are given, not one of a pool that outlives its breaking.
     app.control.mailbox.producer_pool = None
+    broker.check(lambda: app.connection_for_read(heartbeat=HEARTBEAT))
     return app
 
 
@@ -117,7 +118,8 @@ def _named(name: str) -> App:
     try:
         app: object = find_app(name)
     except (Exception, SystemExit) as error:  # the user's code runs here, and may raise whatever it likes
-        rule = f"cannot be loaded: {type(error).__name__}: {' '.join(str(error).split())}"
+        # Whatever it says may hold the URL that it failed at.
+        rule = f"cannot be loaded: {type(error).__name__}: {secrets.masked(' '.join(str(error).split()))}"
         raise SettingError("app", name, rule) from error
     if not isinstance(app, Celery):
         raise SettingError("app", name, f"is no Celery application but {type(app).__name__}")
