@@ -7,6 +7,7 @@ from flower_cli import errors, logs, named_database
 from flower_cli.configuration import Configuration
 from flower_store import database
 from flower_store import errors as store_errors
+from flower_store.settings import SettingError
 
 
 def run(configuration: Configuration) -> None:
@@ -19,8 +20,10 @@ def run(configuration: Configuration) -> None:
 
 
 def upgrade(configuration: Configuration, url: str) -> None:
-    """Bring one database to the newest schema; raises Failed."""
+    """Bring one database to the newest schema; raises Refused for its URL, Failed for what comes later."""
     try:
         flower_migrations.upgrade(url)
+    except SettingError as error:
+        raise configuration.refusal(error) from error
     except store_errors.StoreError as error:
         raise errors.Failed(configuration.mask(f"the database cannot be migrated: {error}")) from error

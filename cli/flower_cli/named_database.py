@@ -11,8 +11,15 @@ def settings(configuration: Configuration) -> StoreSettings:
     found = configuration.settings(StoreSettings)
     if not found.database_url:
         raise errors.Refused("no database is named: give --database-url or FLOWER_DATABASE_URL")
+    check(configuration)
+    return found
+
+
+def check(configuration: Configuration) -> None:
+    """Raise Refused for a URL that is none; no database at all is fine here."""
+    url = configuration.settings(StoreSettings).database_url
     try:
-        database.parsed(found.database_url)
+        if url:
+            database.check(url)
     except SettingError as error:
         raise configuration.refusal(error) from error
-    return found

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from flower_api.settings import ApiSettings
-from flower_cli import cluster, exposure, logs, machine
+from flower_cli import cluster, exposure, logs, machine, named_database
 from flower_cli.child import Child
 from flower_cli.configuration import Configuration
 from flower_cli.embedded import process
@@ -73,6 +73,7 @@ class Pair:
         exposure.check(configuration)
         for room in (StoreSettings, LogSettings, MachineSettings):
             configuration.settings(room)
+        named_database.check(configuration)
         collector = configuration.settings(CollectorSettings)
         api = configuration.settings(ApiSettings)
         # 5556 may belong to another tree on this machine; who names a port wants that one.

@@ -66,6 +66,17 @@ def test_a_taken_port_is_refused(flower: Run, database_url: str, arguments: tupl
     assert result.output.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["up", "collector", "api", "migrate"])
+def test_a_database_url_that_is_none_is_refused_in_one_sentence(flower: Run, command: str) -> None:
+    ours = {"up": ("-b", "redis://h", "--port", "0"), "collector": ("-b", "redis://h")}.get(command, ())
+
+    result = flower(command, *ours, "--database-url", "postgresql://h:port/d")
+
+    assert result.exit_code == 2
+    assert result.output.startswith("flower: database_url: (secret) from --database-url: is not a URL")
+    assert result.output.count("\n") == 1
+
+
 @pytest.mark.parametrize("option", ["basic_auth", "oauth2_key", "certfile"])
 def test_a_guard_that_is_missing_here_is_not_ignored_where_others_reach_the_port(
     flower: Run, empty_database_url: str, option: str
