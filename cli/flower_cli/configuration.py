@@ -40,7 +40,8 @@ class Configuration:
         source = given.source if given else "the default"
         if error.name not in self.declared:
             return errors.Refused(f"{error.name}: {error.rule}")
-        return _refusal(self.declared[error.name], error.value, source, error.rule)
+        rule = declarations.spoken(error.rule, self.declared, form=declarations.flag_and_variable)
+        return _refusal(self.declared[error.name], error.value, source, rule)
 
     @property
     def mask(self) -> masking.Mask:

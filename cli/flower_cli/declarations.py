@@ -4,9 +4,10 @@ From these alone come the options, the `FLOWER_*` variables, the TOML keys, `--h
 """
 
 import dataclasses
+import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -22,6 +23,8 @@ METAVARS = {
 }
 PREFIX = "FLOWER_"
 FILE = "_file"
+# A setting's name inside a sentence; names of Celery's own settings are no options of ours.
+_NAME = re.compile(r"(?<!Celery's )\b[a-z]+(?:_[a-z]+)+\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,16 @@ def variable(name: str) -> str:
     return PREFIX + name.upper()
 
 
+def flag_and_variable(name: str) -> str:
+    """Such as `--flush-after (FLOWER_FLUSH_AFTER)`."""
+    return f"{flag(name)} ({variable(name)})"
+
+
+def spoken(sentence: str, known: Collection[str], *, form: Callable[[str], str]) -> str:
+    """A room's sentence, in which it knows settings by name alone, for whoever types options."""
+    return _NAME.sub(lambda name: form(name[0]) if name[0] in known else name[0], sentence)
+
+
 def of(*rooms: type) -> Declarations:
     """All settings of these dataclasses by name, in their order."""
     return {declaration.name: declaration for room in rooms for declaration in _of_room(room)}
@@ -66,16 +79,16 @@ def of(*rooms: type) -> Declarations:
 
 def _of_room(room: type) -> list[Declaration]:
     hints = typing.get_type_hints(room)
-    return [_declaration(field, hints[field.name]) for field in dataclasses.fields(room)]
+    return [_declaration(field, hints[field.name], siblings=hints) for field in dataclasses.fields(room)]
 
 
-def _declaration(field: dataclasses.Field[object], hint: object) -> Declaration:
+def _declaration(field: dataclasses.Field[object], hint: object, *, siblings: Collection[str]) -> Declaration:
     kind = _kind(hint)
     return Declaration(
         name=field.name,
         kind=kind,
         default=field.default,
-        help=field.metadata["help"],
+        help=spoken(field.metadata["help"], siblings, form=flag),
         secret=field.metadata["secret"],
         metavar=field.metadata["metavar"] or METAVARS[kind],
     )

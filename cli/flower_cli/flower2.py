@@ -8,12 +8,12 @@ from types import MappingProxyType
 
 NOT_YET = "not supported yet by this build"
 _STORED = "no longer needed: history is kept in PostgreSQL"
-_LOGGED = "use log_level and log_format"
+_LOGGED = "use --log-level and --log-format"
 
 REMARKS: Mapping[str, str] = MappingProxyType(
     {
         "conf": "Python files are not read: use --config with a TOML file",
-        "debug": "use log_level",
+        "debug": "use --log-level",
         "db": _STORED,
         "persistent": _STORED,
         "state_save_interval": _STORED,

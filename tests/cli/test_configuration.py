@@ -112,6 +112,20 @@ def test_a_rule_of_a_room_is_told_in_the_same_form() -> None:
         found.settings(ApiSettings)
 
 
+def test_a_rule_that_names_another_setting_names_its_option_and_variable() -> None:
+    found = gathered({"FLOWER_ADDRESS": "0.0.0.0"})
+
+    with pytest.raises(errors.Refused, match=r"; turn on --unauthenticated-api \(FLOWER_UNAUTHENTICATED_API\) to let"):
+        found.settings(ApiSettings)
+
+
+def test_help_names_other_settings_as_options_and_leaves_celerys_own_alone() -> None:
+    known = rooms.known()
+
+    assert known["address"].help.endswith("needs --unauthenticated-api.")
+    assert known["event_exchange"].help.startswith("Celery's event_exchange;")
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
