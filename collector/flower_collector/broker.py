@@ -9,6 +9,8 @@ from flower_store.settings import SettingError
 _NUMBERED = ("redis", "rediss", "sentinel", "sentinels")
 """Transports whose path is the number of a database."""
 
+_FORMS = "must be like redis://host:port/number or amqp://user:password@host:port/vhost"
+
 
 class _Parsed(Protocol):
     """What a kombu connection has read out of its URL."""
@@ -32,15 +34,7 @@ def check(connect: Callable[[], driver.Connection]) -> None:
     except (KeyError, AttributeError) as error:
         raise _broken("must begin with a transport that kombu knows, such as redis:// or amqp://") from error
     except Exception as error:  # kombu and its transports raise whatever parsing gave them
-        raise _broken(
-            "cannot be understood: redis://host:port/number or amqp://user:password@host:port/vhost"
-        ) from error
-    _check_parts(parsed)
-
-
-def _check_parts(parsed: _Parsed) -> None:
-    if parsed.port is not None and not 0 <= parsed.port <= _LARGEST_PORT:
-        raise _broken(f"its port must be at most {_LARGEST_PORT}")
+        raise _broken(_FORMS) from error
     number = (parsed.virtual_host or "").strip("/")
     if parsed.transport_cls in _NUMBERED and number and not number.isdecimal():
         raise _broken("the path of a Redis URL is the number of its database")
