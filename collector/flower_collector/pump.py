@@ -49,7 +49,7 @@ class Pump(threading.Thread):
     def run(self) -> None:
         """Work until the buffer is drained."""
         try:
-            if self._writer.prepare():
+            if self._writer.prepare(lambda: not self._buffer.drained):
                 self._work()
         except errors.StoreError as error:
             self._failed(error)

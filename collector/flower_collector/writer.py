@@ -4,6 +4,7 @@ Owns one `store.Writer` and runs in one thread. A batch may be written twice aft
 knows each event, so nothing is counted twice.
 """
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ NO_PARTITIONS = "partitions not made"
 WRITER_DEFECT = "writer defect"
 EVENT_REFUSED = "event refused by the database"
 RECORDS_REFUSED = "records of set-aside input refused by the database"
+
+LOOK = 0.1
+"""Seconds between looks, while the database is away, whether anything still has to be written to it."""
 
 
 @dataclass(slots=True)
@@ -62,10 +66,13 @@ class BatchWriter:
         self._now = now
         self.totals = Totals()
 
-    def prepare(self) -> bool:
-        """Make the log's partitions, without which a first event of the day would land in the default one."""
+    def prepare(self, needed: Callable[[], bool]) -> bool:
+        """Make the log's partitions, without which a first event of the day would land in the default one.
+
+        False when that is no longer needed or time is up.
+        """
         try:
-            return self._until_done(lambda: self._store.ensure_partitions(self._now()), lambda: True)
+            return self._until_done(lambda: self._store.ensure_partitions(self._now()), needed)
         except errors.Rejected as error:
             log.warning(NO_PARTITIONS, error=str(error))
             return True
@@ -92,12 +99,19 @@ class BatchWriter:
                 attempt()
             except errors.Unavailable as error:
                 self._failed(error)
-                if self._give_up.wait(self._backoff.failed()):
+                if not self._wait(self._backoff.failed(), waits):
                     return False
             else:
                 self._answered()
                 return True
         return False
+
+    def _wait(self, seconds: float, waits: Callable[[], bool]) -> bool:
+        """Whether to try again after that; False as soon as nobody waits for it or time is up."""
+        for _ in range(math.ceil(seconds / LOOK)):
+            if not waits() or self._give_up.wait(LOOK):
+                return False
+        return not self._give_up.is_set()
 
     def _failed(self, error: errors.Unavailable) -> None:
         self._metrics.write_failures.inc()

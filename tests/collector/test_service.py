@@ -1,7 +1,9 @@
 """The collector as a whole, on Redis: starting without a database, refusing a wrong one, leading, stopping."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from tests.collector import proxy
@@ -82,6 +84,21 @@ def test_a_stop_does_not_wait_for_a_database_that_is_away(
     collector.stop()
 
     assert collector.wait()
+
+
+def test_a_stop_with_nothing_to_write_does_not_wait_for_a_database_that_never_came(
+    redis_url: str, store_settings: StoreSettings, line: Proxy
+) -> None:
+    line.cut()
+    settings = replace(QUICK, broker=redis_url, stop_timeout=timedelta(hours=1))
+    collector = Collector(settings, store_settings, draw=lambda: 10_000.0)
+    collector.start()
+    eventually(lambda: collector.metrics.registry.get_sample_value("flower_collector_write_failures_total"))
+
+    stopping = threading.Thread(target=collector.stop, daemon=True)
+    stopping.start()
+
+    eventually(lambda: not stopping.is_alive())
 
 
 def test_one_of_two_collectors_leads_and_the_other_takes_over(redis_url: str, start_collector: StartCollector) -> None:

@@ -178,7 +178,7 @@ def test_a_value_that_breaks_the_driver_is_set_aside_too(setting: Setting, query
 
 
 def test_partitions_are_there_before_the_first_batch(setting: Setting, query: Query) -> None:
-    prepared = setting.writer.prepare()
+    prepared = setting.writer.prepare(lambda: True)
 
     today = f"task_event_{datetime.now(UTC):%Y%m%d}"
     assert prepared
