@@ -72,6 +72,40 @@ def test_an_overview_without_a_collector_says_so(http: httpx.Client, writer: Wri
     assert "No collector yet" in http.get("/c/prod/").text
 
 
+def test_recent_failures_stand_in_the_order_in_which_they_failed(http: httpx.Client, writer: Writer) -> None:
+    at = scene.now() - 600 * SECOND
+    told = {"exception": "E()", "traceback": "T"}
+    writer.write(scene.a_life("long", at, end="failed", runs=300, fields=told))
+    writer.write(scene.a_life("short", at + 60 * SECOND, end="failed", runs=1, fields=told))
+
+    page = http.get("/c/prod/")
+
+    assert ids(page) == ["long", "short"]
+    assert "Failed at (UTC)" in page.text
+    assert f"{at + 300.32 * SECOND:%H:%M:%S}</time>" in page.text
+
+
+def test_a_running_task_says_that_its_worker_is_gone(http: httpx.Client, writer: Writer) -> None:
+    at = scene.now() - 60 * SECOND
+    host = scene.HOSTS[0]
+    writer.write(scene.a_life("held", at, end="started"), [scene.a_heartbeat(host, at)])
+    alive = http.get("/c/prod/tasks/held").text
+
+    writer.write([], [scene.a_heartbeat(host, at + 30 * SECOND, kind="offline")])
+    gone = http.get("/c/prod/tasks/held").text
+
+    assert "worker offline since" not in alive
+    assert re.search(rf"worker offline since <time[^>]*>{at + 30 * SECOND:%H:%M:%S}</time> UTC", gone)
+    assert "its worker is away" in gone
+
+
+def test_a_task_that_ended_does_not_need_its_worker_any_more(http: httpx.Client, writer: Writer) -> None:
+    at = scene.now() - 60 * SECOND
+    writer.write(scene.a_life("ended", at), [scene.a_heartbeat(scene.HOSTS[0], at, kind="offline")])
+
+    assert "worker offline since" not in http.get("/c/prod/tasks/ended").text
+
+
 def test_a_recent_gap_is_told(http: httpx.Client, writer: Writer) -> None:
     writer.write(scene.a_life("a", scene.now()))
     writer.record_gap(scene.now() - 60 * SECOND, scene.now() - 30 * SECOND, reason="collector was away")
@@ -179,6 +213,7 @@ def test_workers_show_their_pool_queues_and_heartbeat(http: httpx.Client, writer
     assert "3 online, 1 offline" in page.text
     assert re.search(r'prefork <span class="unit">. 4', page.text)
     assert "default, mail" in page.text
+    assert re.search(r'data-label="Heartbeat"><time[^>]*>\d+ s</time> ago<', page.text)
 
 
 def test_a_worker_that_answers_nonsense_is_still_listed(http: httpx.Client, writer: Writer) -> None:

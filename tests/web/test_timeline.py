@@ -4,6 +4,8 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import pytest
+
 from flower_store import states
 from flower_store.records import TaskRecord
 from flower_web import timeline
@@ -64,6 +66,25 @@ def test_a_revoked_task_says_why() -> None:
     task = a_task(state=states.REVOKED, sent_at=at(0), revoked_at=at(1), expired=True, terminated=False)
 
     assert timeline.timeline(task)[-1].note == "it had expired"
+
+
+def test_a_task_revoked_before_its_start_never_started() -> None:
+    task = a_task(state=states.REVOKED, received_at=at(0), revoked_at=at(1), expired=False, terminated=False)
+
+    steps = timeline.timeline(task)
+
+    assert [step.label for step in steps] == ["Sent", "Received", "Never started", "Revoked"]
+    assert steps[2].absent == ""
+
+
+@pytest.mark.parametrize(("told", "shown"), [("15", "SIGTERM"), ("SIGKILL", "SIGKILL"), ("999", "999")])
+def test_a_signal_is_told_by_its_name(told: str, shown: str) -> None:
+    task = a_task(state=states.REVOKED, received_at=at(0), revoked_at=at(1), terminated=True, signum=told)
+
+    steps = timeline.timeline(task)
+
+    assert steps[-1].note == f"terminated with {shown}"
+    assert steps[-2].label == "Started"
 
 
 def test_a_task_of_which_nothing_was_told_has_no_timeline() -> None:

@@ -8,7 +8,6 @@ from litestar import get
 from litestar.response import Template
 
 from flower_api.reads import Reads
-from flower_store import states
 from flower_store.reads import clusters, series, tasks, workers
 from flower_store.records import GapRecord, TaskSummary
 from flower_web import chart as charts
@@ -45,15 +44,14 @@ async def overview(reads: GivenReads, visit: GivenVisit) -> Template:
     measured = await _measured(reads, visit)
     cluster_id = visit.cluster.id
     since, until = charts.window(visit.now)
-    failed = tasks.TaskQuery(cluster_id=cluster_id, states=(states.FAILURE,), limit=_FAILURES)
     async with reads.connect() as connection:
         buckets = await series.throughput(connection, cluster_id, since, until, step=charts.STEP)
-        failures = await tasks.page(connection, failed)
+        failures = await tasks.failures(connection, cluster_id, limit=_FAILURES)
         gaps = await clusters.gaps(connection, cluster_id, limit=5)
     page = Overview(
         six.figures(measured, visit.addresses),
         charts.chart(buckets, since, until),
-        failures=[_failure(each, visit) for each in failures.items],
+        failures=[_failure(each, visit) for each in failures],
         gaps=[gap for gap in gaps if gap.ended_at > visit.now - _HOUR],
         workers_seen=bool(measured.workers),
         tasks_seen=any(count.value for count in measured.counts.values()),

@@ -14,14 +14,18 @@ from litestar.response import Template
 from flower_api.reads import Reads
 from flower_store import states
 from flower_store.reads import tasks as stored
+from flower_store.reads import workers
 from flower_store.records import EventRecord, TaskRecord
-from flower_web import attempts, spans, task_row, timeline
+from flower_web import absence, attempts, spans, task_row, timeline
+from flower_web.absence import Absence
 from flower_web.attempts import Attempt
 from flower_web.given import GivenReads
 from flower_web.timeline import Step
 from flower_web.visit import GivenVisit, Visit
 
 _SHOWN_CHILDREN = 100
+_HELD = {states.RECEIVED, states.STARTED, states.RETRY}
+"""States in which a task needs its worker."""
 
 
 class TaskNotFound(HTTPException):
@@ -52,6 +56,8 @@ class TaskPage:
     steps: Sequence[Step]
     attempts: Sequence[Attempt]
     events: Sequence[RawEvent]
+    absence: Absence | None
+    """That the worker which should be at work on it is not there; None while it is, and once the task has ended."""
 
     @property
     def wait(self) -> float | None:
@@ -91,11 +97,14 @@ async def odd_task(request: Request[object, object, State], reads: GivenReads, v
 async def _page(reads: Reads, visit: Visit, task_id: str) -> Template:
     found = None
     events: list[EventRecord] = []
+    away: Absence | None = None
     if "\0" not in task_id:
         async with reads.connect() as connection:
             found = await stored.one(connection, visit.cluster.id, task_id)
             if found is not None:
                 events = await stored.events(connection, visit.cluster.id, task_id)
+                if found.worker is not None and found.state in _HELD:
+                    away = absence.absence(await workers.workers(connection, visit.cluster.id), found.worker)
     if found is None:
         raise TaskNotFound(
             detail=f"No event of the task {task_id!r} is stored for the cluster {visit.cluster.slug!r}. "
@@ -107,6 +116,7 @@ async def _page(reads: Reads, visit: Visit, task_id: str) -> Template:
         steps=timeline.timeline(found),
         attempts=attempts.attempts(events),
         events=[RawEvent(event, _json(event)) for event in events],
+        absence=away,
     )
     return Template("task.html", context={"frame": visit.frame(found.name or found.id, here="tasks"), "page": page})
 

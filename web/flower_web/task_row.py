@@ -24,6 +24,7 @@ class TaskRow:
     state: str
     shown_state: str
     seen_at: datetime
+    ended_at: datetime | None = None
     name: str | None = None
     queue: str | None = None
     worker: str | None = None
@@ -47,6 +48,7 @@ def row(task: TaskSummary, query: TaskQuery, addresses: Addresses, *, now: datet
         state=task.state,
         shown_state=shown_state(task.state, task.due_at, now),
         seen_at=task.seen_at,
+        ended_at=task.ended_at,
         name=task.name,
         queue=task.queue,
         worker=task.worker,

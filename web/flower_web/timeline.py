@@ -4,6 +4,7 @@ An event that was missed is shown as not captured; time between two clocks that 
 """
 
 import itertools
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,6 +25,8 @@ class Step:
     gap: float | None = None
     gap_label: str = ""
     last: bool = False
+    absent: str = "not captured"
+    """What stands in place of the time where there is none."""
     disagree: bool = False
     """The next event is older than this one by its sender's clock."""
 
@@ -58,6 +61,8 @@ def _received(task: TaskRecord) -> Step:
 
 
 def _started(task: TaskRecord) -> Step:
+    if task.state == states.REVOKED and task.started_at is None and not task.terminated:
+        return Step("Never started", "pending", None, absent="")
     return Step("Started", "started", task.started_at, gap_label="running")
 
 
@@ -73,13 +78,21 @@ def _end_note(task: TaskRecord) -> str:
     if task.state == states.REVOKED:
         reasons = [
             "it had expired" if task.expired else "",
-            f"terminated with {task.signum}" if task.terminated and task.signum else "",
+            f"terminated with {_signal(task.signum)}" if task.terminated and task.signum else "",
             "terminated" if task.terminated and not task.signum else "",
         ]
         return ", ".join(filter(None, reasons))
     if task.state == states.SUCCESS and task.runtime is None:
         return "the worker told no run time"
     return ""
+
+
+def _signal(told: str) -> str:
+    """The signal's name; workers tell its name or its number."""
+    try:
+        return signal.Signals(int(told)).name
+    except ValueError:
+        return told
 
 
 def _spaced(step: Step, following: Step | None) -> Step:
