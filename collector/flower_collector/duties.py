@@ -37,6 +37,10 @@ ANOTHER_LIVES = timedelta(seconds=10)
 SETTLED = 3 * BEAT
 """Seconds after which another collector that lives has beaten again."""
 
+LISTENED = 15.0
+"""Seconds for which broker and database must have answered before silence is a worker's: after our own absence, or a
+pause of the database, the waiting heartbeats come first."""
+
 ASIDE_KEPT = 10_000
 """Records of set-aside input that are kept for each cluster: enough to see a pattern, at most 640 MB."""
 
@@ -73,7 +77,7 @@ class Duties(threading.Thread):
         self._failed = failed
         self._clock = clock
         self._now = now
-        self._begun_at = clock()
+        self._begun_at = self._beaten_at = self._listening_since = clock()
         self._previous: datetime | None = None
         self._previous_known = False
         self._unsettled: list[gaps.Gap] = []
@@ -89,9 +93,9 @@ class Duties(threading.Thread):
 
     def run(self) -> None:
         """Work until `finish()`."""
-        self._once(self._round)
+        self._once(self.work_once)
         while not self._stopping.wait(BEAT):
-            self._once(self._round)
+            self._once(self.work_once)
         self._once(self._farewell)
         self._store.close()
 
@@ -108,7 +112,8 @@ class Duties(threading.Thread):
         except Exception:
             log.exception(DUTIES_FAILED)
 
-    def _round(self) -> None:
+    def work_once(self) -> None:
+        """All duties of one beat. Raises the store's errors."""
         self._learn_previous()
         self._record_gaps()
         self._beat()
@@ -134,6 +139,13 @@ class Duties(threading.Thread):
             lag=totals.lag,
             broker_away_at=self._broker.away_at,
         )
+        self._note_listening()
+
+    def _note_listening(self) -> None:
+        """Begin anew after each interruption of ours: a missing broker, a database that kept a beat waiting."""
+        beaten_at, self._beaten_at = self._beaten_at, self._clock()
+        if self._broker.away_at is not None or self._beaten_at - beaten_at > LISTENED:
+            self._listening_since = self._beaten_at
 
     def _lead(self, leads: bool | None) -> None:
         if bool(leads) != bool(self.leads):
@@ -144,7 +156,8 @@ class Duties(threading.Thread):
     def _lead_on(self) -> None:
         if self._partitioning.due() and (made := self._store.ensure_partitions(self._now())):
             log.info(PARTITIONS_MADE, names=made)
-        if self._losing.due() and (lost := self._store.mark_lost_workers()):
+        listened = self._clock() - self._listening_since >= LISTENED
+        if listened and self._losing.due() and (lost := self._store.mark_lost_workers()):
             log.info(WORKERS_LOST, workers=lost)
         if self._trimming.due():
             self._store.trim_set_aside(ASIDE_KEPT)
