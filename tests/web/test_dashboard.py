@@ -125,13 +125,13 @@ def test_an_open_part_of_a_page_stays_open_while_the_page_follows(site: str, fur
 def test_the_chart_is_drawn_from_its_table_and_read_by_arrow_keys(site: str, furnished: Writer, page: Page) -> None:
     assert furnished.cluster_id
     page.goto(f"{site}/c/prod/")
-    figure = page.get_by_role("figure", name="Ended a minute, last hour")
+    figure = page.get_by_role("figure", name="Ended per minute, last hour")
     expect(figure.locator("canvas")).to_be_visible()
 
     figure.locator("[data-plot]").press("Home")
     page.keyboard.press("ArrowRight")
 
-    cells = figure.locator("tbody tr").nth(1).locator("td").all_text_contents()
+    cells = figure.locator("tbody tr").nth(-2).locator("td").all_text_contents()
     names = figure.locator("thead th").all_text_contents()[1:]
     counts = ", ".join(f"{count} {name}" for count, name in zip(cells[1:], names, strict=True))
     expect(figure.locator("[data-reading]")).to_have_text(f"{cells[0]} UTC: {counts}")

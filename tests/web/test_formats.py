@@ -16,8 +16,10 @@ NOON = datetime(2026, 11, 23, 12, 0, 5, 123_456, tzinfo=UTC)
         (0, "0"),
         (1_234, "1,234"),
         (9_999, "9,999"),
-        (10_000, "10.0k"),
-        (12_345, "12.3k"),
+        (12_047, "12,047"),
+        (99_999, "99,999"),
+        (100_000, "100.0k"),
+        (123_456, "123.4k"),
         (999_999, "999.9k"),
         (1_000_000, "1.0M"),
         (1_234_567, "1.2M"),
@@ -29,8 +31,8 @@ def test_a_number_is_shortened_to_what_can_be_read_at_a_glance(number: int | Non
 
 
 def test_only_a_shortened_number_has_an_exact_value_to_show() -> None:
-    assert formats.exact(9_999) == ""
-    assert formats.exact(12_345) == "12,345"
+    assert formats.exact(99_999) == ""
+    assert formats.exact(123_456) == "123,456"
 
 
 @pytest.mark.parametrize(

@@ -60,9 +60,11 @@ def test_the_overview_shows_six_figures_and_a_chart_with_its_table(http: httpx.C
 
     page = http.get("/c/prod/")
 
-    labels = re.findall(r"<dt>(?:<a [^>]*>)?([^<]+)", page.text)
+    labels = re.findall(r"<dt[^>]*>(?:<a [^>]*>)?([^<]+)", page.text)
     assert labels == ["Finished", "Failure share", "p95 run", "p95 wait", "Waiting now", "Workers up"]
     assert page.text.count('<tr><td class="number-left">') == 60
+    minutes = re.findall(r'<tr><td class="number-left"><time datetime="([^"]*)"', page.text)
+    assert minutes == sorted(minutes, reverse=True)
     assert "No collector" not in page.text
 
 

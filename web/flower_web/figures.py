@@ -4,17 +4,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flower_store import states
+from flower_store.reads.series import SAMPLE
 from flower_store.records import Count, Figures, Percentiles, WorkerRecord
 from flower_web import formats
 from flower_web.addresses import Addresses
 
 _ENDS = ("task-succeeded", "task-failed", "task-revoked", "task-rejected")
+_RUN = f"Run time of the last hour's tasks that succeeded, of the newest {SAMPLE:,} at most"
+_WAIT = (
+    f"From sent, or else received, to started, of the last hour's newest {SAMPLE:,} tasks at most; "
+    "without those with an ETA or a countdown, and without retries"
+)
+_UNSENT = "Tasks in the broker are not seen: that takes task_send_sent_event"
 _WAITING = (states.PENDING, states.RECEIVED, states.RETRY)
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure: `value` and `unit` as shown, `exact` where the value is shortened, `note` below it."""
+    """One figure: `value` and `unit` as shown, `exact` where the value is shortened, `note` and `hint` below it."""
 
     label: str
     value: str
@@ -22,6 +29,11 @@ class Figure:
     exact: str = ""
     note: str = ""
     address: str = ""
+    note_address: str = ""
+    hint: str = ""
+    """What the figure does not tell."""
+    meaning: str = ""
+    """What was measured, where the label cannot say it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +55,8 @@ def figures(measured: Measured, addresses: Addresses) -> Sequence[Figure]:
     return (
         _throughput(measured, addresses),
         _failures(measured, addresses),
-        _percentile("p95 run", measured.run, measured.run_before),
-        _percentile("p95 wait", measured.wait, measured.wait_before),
+        _percentile("p95 run", measured.run, measured.run_before, meaning=_RUN),
+        _percentile("p95 wait", measured.wait, measured.wait_before, meaning=_WAIT),
         _backlog(measured, addresses),
         _workers(measured.workers, addresses),
     )
@@ -60,7 +72,7 @@ def _throughput(measured: Measured, addresses: Addresses) -> Figure:
         "Finished",
         formats.count(ended),
         exact=formats.exact(ended),
-        note=f"before {formats.count(before)}",
+        note=_compared("", formats.count(before)),
         address=addresses.tasks(("state", state) for state in states.ENDED),
     )
 
@@ -84,10 +96,11 @@ def _failure_share(found: Figures) -> float | None:
     return found.counts.get("task-failed", 0) / ended if ended else None
 
 
-def _percentile(label: str, now: Percentiles, before: Percentiles) -> Figure:
+def _percentile(label: str, now: Percentiles, before: Percentiles, *, meaning: str) -> Figure:
     value, unit = _parts(formats.duration(now.p95))
     median = f"median {formats.duration(now.p50)}" if now.measured else ""
-    return Figure(label, value, unit, note=_compared(median, formats.duration(before.p95)))
+    part = f"newest {SAMPLE:,}" if now.measured == SAMPLE else ""
+    return Figure(label, value, unit, note=_compared(median, formats.duration(before.p95)), hint=part, meaning=meaning)
 
 
 def _backlog(measured: Measured, addresses: Addresses) -> Figure:
@@ -100,23 +113,25 @@ def _backlog(measured: Measured, addresses: Addresses) -> Figure:
         f"{sign}{formats.count(total)}",
         exact=formats.exact(total),
         note=f"{formats.count(running.value)} running",
+        note_address=addresses.tasks([("state", states.STARTED)]),
+        hint="" if measured.now.counts.get("task-sent") else _UNSENT,
         address=addresses.tasks(("state", state) for state in _WAITING),
     )
 
 
 def _workers(workers: Sequence[WorkerRecord], addresses: Addresses) -> Figure:
     up = sum(worker.online for worker in workers)
-    note = f"of {len(workers)} ever seen" if workers else "none seen yet"
+    note = f"of {len(workers)} known" if workers else "none seen yet"
     return Figure("Workers up", formats.count(up), note=note, address=addresses.workers)
 
 
 def _compared(note: str, before: str) -> str:
     """The note, with the value of the hour before where there was one."""
-    compared = "" if before == formats.NOT_CAPTURED else f"before {before}"
+    compared = "" if before == formats.NOT_CAPTURED else f"{before} the hour before"
     return ", ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in (note, compared) if part)
 
 
 def _parts(text: str) -> tuple[str, str]:
     """A value and its unit; of two units ("1 m 12 s") all of it is the value."""
-    value, _, unit = text.partition(" ")
-    return (text, "") if " " in unit else (value, unit)
+    value, _, unit = text.rpartition(" ")
+    return (value, unit) if value and not any(map(str.isalpha, value)) else (text, "")

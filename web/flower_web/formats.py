@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 NOT_CAPTURED = "—"
 _STEPS = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "m"), (60, "m", 1, "s"))
-_LARGE = ((1_000_000_000, "G"), (1_000_000, "M"), (10_000, "k"))
-_EXACT_BELOW = 10_000
+_LARGE = ((1_000_000_000, "G"), (1_000_000, "M"), (100_000, "k"))
+_EXACT_BELOW = 100_000
 
 
 def count(number: float | None) -> str:
-    """1,234 and 12.3k and 1.2M; the exact value belongs into the title (`exact`)."""
+    """12,345 and 123.4k and 1.2M; the exact value belongs into the title (`exact`)."""
     if number is None:
         return NOT_CAPTURED
     for size, letter in _LARGE:

@@ -13,7 +13,7 @@ interface Data {
 
 function read(table: HTMLTableElement): Data {
   const names = [...(table.tHead?.rows[0]?.cells ?? [])].slice(1).map((cell) => cell.textContent ?? "");
-  const rows = [...(table.tBodies[0]?.rows ?? [])];
+  const rows = [...(table.tBodies[0]?.rows ?? [])].reverse(); // the table begins with the newest
   const at = rows.map((row) => Date.parse(row.querySelector("time")?.dateTime ?? "") / 1000);
   const counts = names.map((_, series) => rows.map((row) => Number(row.cells[series + 1]?.textContent ?? 0)));
   return { names, at, counts };
@@ -74,11 +74,11 @@ class Chart {
       cursor: { dataIdx: (_, __, nearest, x) => Math.max(0, x < (this.#data.at[nearest] ?? 0) ? nearest - 1 : nearest), y: false, drag: { x: false, y: false }, points: { show: false } },
       scales: {
         x: { time: true, range: (_, min, max) => [min, max + step] },
-        y: { range: (_, __, max) => [0, Math.max(4, max * 1.05)] },
+        y: { range: (_, __, max) => [0, ticks(max).at(-1) ?? 0] },
       },
       axes: [
         { ...axis, grid: { show: false }, size: 28, values: (_, splits) => splits.map(clock), space: 64 },
-        { ...axis, grid: { stroke: ink("--line"), width: 1 }, size: 40, space: 36, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5, 1e6] },
+        { ...axis, grid: { stroke: ink("--line"), width: 1 }, size: 40, splits: (_, __, ___, max) => ticks(max) },
       ],
       series: [
         {},
@@ -135,6 +135,14 @@ class Chart {
     const parts = this.#data.names.map((name, series) => `${this.#data.counts[series]?.[index] ?? 0} ${name}`);
     reading.textContent = `${clock(this.#data.at[index] ?? 0)} UTC: ${parts.join(", ")}`;
   }
+}
+
+/** From nothing to a round number that no bar rises above, in five steps at most. */
+function ticks(max: number | null): number[] {
+  const highest = Math.max(4, max ?? 0);
+  const size = 10 ** Math.floor(Math.log10(highest / 5));
+  const step = Math.max(1, [1, 2, 5, 10].map((part) => part * size).find((each) => each * 5 >= highest) ?? highest);
+  return Array.from({ length: Math.ceil(highest / step) + 1 }, (_, number) => number * step);
 }
 
 function clock(seconds: number): string {
