@@ -148,8 +148,34 @@ def test_a_filter_that_matches_nothing_says_what_was_searched(http: httpx.Client
     page = http.get("/c/prod/tasks?name=nobody&state=FAILURE")
 
     assert "No task matches" in page.text
-    assert "state FAILURE and name “nobody”" in page.text
+    assert "state FAILURE and a name that begins with “nobody”" in page.text
     assert link(page, "Clear filters") == "/c/prod/tasks"
+
+
+def test_a_name_that_is_no_beginning_offers_the_names_it_stands_in(http: httpx.Client, writer: Writer) -> None:
+    writer.write([*scene.a_life("s", scene.now()), *scene.a_failure("f", scene.now())])
+
+    page = http.get("/c/prod/tasks?name=Capture&state=FAILURE")
+
+    assert ids(page) == []
+    assert "Names are matched from their beginning" in page.text
+    assert ids(http.get(link(page, "shop.orders.capture_payment"))) == ["f"]
+    assert "send_receipt" not in page.text[page.text.index("No task matches") :]
+
+
+def test_a_worker_leads_to_its_tasks_and_the_filter_can_be_taken_away(http: httpx.Client, writer: Writer) -> None:
+    at = scene.now()
+    one, other = scene.HOSTS[:2]
+    told = [*scene.a_life("here", at, host=one), *scene.a_life("there", at, host=other)]
+    writer.write(told, [scene.a_heartbeat(one, at)])
+
+    page = http.get(link(http.get("/c/prod/workers"), f"<bdi>{one}</bdi>"))
+
+    assert ids(page) == ["here"]
+    chip = re.search(r'<a class="chip" href="([^"]*)"', page.text)
+    assert chip
+    assert sorted(ids(http.get(html.unescape(chip[1])))) == ["here", "there"]
+    assert "worker=" in link(page, "All")
 
 
 def test_a_bent_place_in_the_list_is_its_beginning(http: httpx.Client, writer: Writer) -> None:
@@ -264,6 +290,25 @@ def test_what_is_not_there_is_a_page_in_the_same_frame(
     assert heading(page) == "Nothing is here"
     assert told in html.unescape(page.text)
     assert link(page, "Go to the start page") == "/"
+
+
+@pytest.mark.parametrize("address", ["/c/prod/tasks/nobody", "/c/prod/nothing", "/c/nowhere/", "/nothing"])
+def test_an_error_page_leads_back_into_the_cluster(http: httpx.Client, writer: Writer, address: str) -> None:
+    assert writer.cluster_id
+    http.get("/c/prod/")
+
+    page = http.get(address)
+
+    assert link(page, "Tasks of prod") == "/c/prod/tasks"
+    assert 'href="/c/prod/workers"' in page.text
+    assert "data-stream" not in page.text
+
+
+def test_without_any_cluster_the_way_is_the_start_page(http: httpx.Client) -> None:
+    page = http.get("/nothing")
+
+    assert re.search(r'<li><a href="/"><svg.*?<span>Start</span>', page.text)
+    assert "Tasks of" not in page.text
 
 
 def test_a_hostile_task_stays_text_everywhere(http: httpx.Client, writer: Writer) -> None:

@@ -18,6 +18,13 @@ def test_what_nobody_knows_is_left_out() -> None:
     assert query == TaskQuery(name="ab")
 
 
+def test_the_address_holds_the_worker() -> None:
+    query = task_query.parsed(MultiDict([("worker", " celery@a ")]))
+
+    assert query.pairs == [("worker", "celery@a")]
+    assert query.filtered
+
+
 def test_switching_a_state_begins_the_list_anew() -> None:
     query = TaskQuery(states=("FAILURE",), after="somewhere")
 

@@ -18,7 +18,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The frame of one page. Without a cluster (an error, nothing stored yet) it has no navigation and no stream."""
+    """The frame of one page. Without a cluster (nothing stored yet) its navigation is the start page."""
 
     title: str
     addresses: Addresses
@@ -28,12 +28,14 @@ class Frame:
     interval: int = 500
     """Milliseconds that the live controller leaves between two requests."""
     intake: Intake = FINE
+    live: bool = True
+    """Whether the page follows the cluster; an error page stays as it is."""
 
     @property
     def places(self) -> tuple[Place, ...]:
         """The navigation, in its order."""
         if not self.addresses.cluster:
-            return ()
+            return (Place("overview", "Start", self.addresses.home),)
         return (
             Place("overview", "Overview", self.addresses.overview),
             Place("tasks", "Tasks", self.addresses.tasks()),

@@ -1,11 +1,14 @@
 """Errors as pages: in the dashboard's frame, each with a heading of its own and one next step."""
 
 import http
+import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from litestar.response import Template
 
 from flower_api.problems import AnyRequest, ErrorPage, Problem
+from flower_api.reads import DEFAULT
 from flower_web.addresses import Addresses
 from flower_web.frame import Frame
 
@@ -16,6 +19,7 @@ _HEADINGS = {
     http.HTTPStatus.GATEWAY_TIMEOUT: "This took too long",
 }
 _AGAIN = {http.HTTPStatus.SERVICE_UNAVAILABLE, http.HTTPStatus.GATEWAY_TIMEOUT}
+_NAMED = re.compile(r"/c/([^/]+)/")
 
 
 def error_page(root: str) -> ErrorPage:
@@ -23,9 +27,10 @@ def error_page(root: str) -> ErrorPage:
 
     def page(request: AnyRequest, problem: Problem) -> Template:
         again = problem.status in _AGAIN
-        addresses = Addresses(root)
+        known = _known(request)
+        addresses = Addresses(root, _cluster(request.url.path.removeprefix(root), known))
         context = {
-            "frame": Frame(_heading(problem.status), addresses, datetime.now(UTC)),
+            "frame": Frame(_heading(problem.status), addresses, datetime.now(UTC), clusters=known, live=False),
             "problem": problem,
             "address": _here(request) if again else addresses.home,
             "step": "Try again" if again else "Go to the start page",
@@ -33,6 +38,24 @@ def error_page(root: str) -> ErrorPage:
         return Template("problem.html", context=context, status_code=problem.status)
 
     return page
+
+
+def remember(request: AnyRequest, slugs: Sequence[str]) -> None:
+    """Keep the clusters' names for error pages."""
+    request.app.state.clusters = tuple(slugs)
+
+
+def _known(request: AnyRequest) -> tuple[str, ...]:
+    known: tuple[str, ...] = request.app.state.get("clusters", ())
+    return known
+
+
+def _cluster(path: str, known: Sequence[str]) -> str:
+    """The cluster that the address names, or else the one that is meant without a name; empty where none is known."""
+    named = _NAMED.match(path)
+    if named and (named[1] in known or not known):
+        return named[1]
+    return DEFAULT if DEFAULT in known else next(iter(known), "")
 
 
 def _heading(status: int) -> str:

@@ -1,7 +1,7 @@
 """The task list as its template needs it: rows, and every address on the page."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from flower_store.records import Count
@@ -10,6 +10,9 @@ from flower_web.addresses import Addresses
 from flower_web.intake import Intake
 from flower_web.task_query import TaskQuery
 from flower_web.task_row import TaskRow
+
+_ALIKE = 12
+"""Names offered in place of one that matched nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +58,27 @@ class TaskList:
     def searched(self) -> str:
         """The filter in words."""
         parts = [f"state {' or '.join(self.query.states)}"] if self.query.states else []
-        parts += [f"name “{self.query.name}”"] if self.query.name else []
+        parts += [f"a name that begins with “{self.query.name}”"] if self.query.name else []
+        parts += [f"worker “{self.query.worker}”"] if self.query.worker else []
         return " and ".join(parts)
+
+    @property
+    def alike(self) -> Sequence[tuple[str, str]]:
+        """Known names that hold the text somewhere else than at their beginning, each with its address."""
+        text = self.query.name.casefold()
+        found = [name for name in self.names if text in name.casefold()] if text else []
+        return [(name, self.addresses.tasks(replace(self.query.newest, name=name).pairs)) for name in found[:_ALIKE]]
+
+    @property
+    def any_worker(self) -> str:
+        """This view without its worker."""
+        return self.addresses.tasks(replace(self.query.newest, worker="").pairs)
 
     @property
     def toggles(self) -> tuple[Toggle, ...]:
         """The state filter: all, then each state."""
         counts = self.counts or {}
-        everything = TaskQuery(name=self.query.name, limit=self.query.limit)
+        everything = replace(self.query.newest, states=())
         first = Toggle("", on=not self.query.states, address=self.addresses.tasks(everything.pairs))
         return first, *(self._toggle(state, counts.get(state)) for state in states.FILTERS)
 

@@ -1,4 +1,4 @@
-"""What the task list's address says, checked once: states, name, place in the list, length of a page."""
+"""What the task list's address says, checked once: states, name, worker, place in the list, length of a page."""
 
 from dataclasses import dataclass, replace
 
@@ -19,19 +19,27 @@ class TaskQuery:
 
     states: tuple[str, ...] = ()
     name: str = ""
+    worker: str = ""
+    """A hostname, or the beginning of one with `*` at its end."""
     after: str = ""
     limit: int = DEFAULT_LIMIT
 
     @property
     def filtered(self) -> bool:
         """Whether anything is left out."""
-        return bool(self.states or self.name)
+        return bool(self.states or self.narrow)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether counting may mean to look at every task: names and workers have no counts of their own."""
+        return bool(self.name or self.worker)
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
         """The query string's parts, defaults left out."""
         parts = [("state", state) for state in self.states]
         parts += [("name", self.name)] if self.name else []
+        parts += [("worker", self.worker)] if self.worker else []
         parts += [("limit", str(self.limit))] if self.limit != DEFAULT_LIMIT else []
         return parts + ([("after", self.after)] if self.after else [])
 
@@ -56,7 +64,12 @@ def parsed(given: MultiDict[str]) -> TaskQuery:
     limit = given.get("limit", "")
     return TaskQuery(
         states=tuple(state for state in states.ALL if state in wanted),
-        name=given.get("name", "").replace("\0", "").strip()[:LONGEST_NAME],
+        name=_text(given, "name"),
+        worker=_text(given, "worker"),
         after=given.get("after", ""),
         limit=int(limit) if limit in map(str, LIMITS) else DEFAULT_LIMIT,
     )
+
+
+def _text(given: MultiDict[str], key: str) -> str:
+    return given.get(key, "").replace("\0", "").strip()[:LONGEST_NAME]

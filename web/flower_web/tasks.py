@@ -29,8 +29,8 @@ async def tasks(request: AnyRequest, reads: GivenReads, visit: GivenVisit) -> Te
         names = await stored.names(connection, visit.cluster.id)
         wanted = store_query(query, visit.cluster.id, names)
         page = await stored.page(connection, wanted)
-        # With a name to filter by, a count may have to look at every task of a state: the rows must not wait for it.
-        counts = None if query.name else await stored.state_counts(connection, wanted)
+        # Narrowed to a name or a worker, a count may have to look at every task of a state: rows must not wait for it.
+        counts = None if query.narrow else await stored.state_counts(connection, wanted)
     rows = [task_row.row(each, query, visit.addresses, now=visit.now) for each in page.items]
     shown = TaskList(
         query, visit.addresses, rows=rows, newest=newest(query, page), next=page.next, names=names, counts=counts
@@ -50,7 +50,7 @@ async def task_rows(request: AnyRequest, reads: GivenReads, visit: GivenVisit) -
         wanted = store_query(query, visit.cluster.id, await stored.names(connection, visit.cluster.id))
         if than is not None:
             newer = await stored.newer(connection, wanted, than)
-        if "counts" in request.query_params and not query.name:
+        if "counts" in request.query_params and not query.narrow:
             counts = await stored.state_counts(connection, wanted)
             toggles = TaskList(query, visit.addresses, rows=(), counts=counts)
     answer = RowsAnswer(
@@ -71,6 +71,7 @@ def store_query(query: TaskQuery, cluster_id: int, names: Sequence[str]) -> stor
         cluster_id=cluster_id,
         states=query.states,
         name=(f"{query.name}*" if beginning else query.name) or None,
+        worker=query.worker or None,
         after=cursor(query.after),
         limit=query.limit,
     )

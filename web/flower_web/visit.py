@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from litestar import Request
+from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
@@ -10,10 +12,13 @@ from flower_api.reads import UnknownCluster
 from flower_store.reads import clusters
 from flower_store.records import ClusterRecord
 from flower_web import intake as intakes
+from flower_web import problems
 from flower_web.addresses import Addresses
 from flower_web.frame import Frame
 from flower_web.given import GivenNow, GivenReads, GivenSettings
 from flower_web.intake import Intake
+
+AnyRequest = Request[object, object, State]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +48,12 @@ GivenVisit = NamedDependency[Visit]
 """`visit`"""
 
 
-async def provide_visit(reads: GivenReads, api_settings: GivenSettings, now: GivenNow, cluster: FromPath[str]) -> Visit:
+async def provide_visit(
+    request: AnyRequest, reads: GivenReads, api_settings: GivenSettings, now: GivenNow, cluster: FromPath[str]
+) -> Visit:
     """The dependency `visit`. Raises UnknownCluster."""
     known = await reads.clusters()
+    problems.remember(request, [each.slug for each in known])
     found = next((each for each in known if each.slug == cluster), None)
     if found is None:
         raise UnknownCluster(detail=f"No cluster is called {cluster!r}.")
