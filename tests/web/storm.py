@@ -20,6 +20,7 @@ from flower_store.records import Count
 from flower_web import assets, rendering, task_list, task_query
 from flower_web.addresses import Addresses
 from flower_web.frame import Frame
+from flower_web.intake import FINE
 from flower_web.task_list import RowsAnswer
 from flower_web.task_row import TaskRow
 
@@ -90,7 +91,7 @@ def app(storm: Storm) -> Litestar:
     async def rows(request: Request[None, None, State]) -> Template:
         newer = len(storm.tasks) - 1 - int(request.query_params["newest"])
         shown = tuple(storm.row(int(task_id[-12:])) for task_id in request.query_params.getall("id"))
-        answer = RowsAnswer(shown, datetime.now(UTC), newer, task_list.newer_text(Count(newer, exact=True)))
+        answer = RowsAnswer(shown, datetime.now(UTC), FINE, newer, task_list.newer_text(Count(newer, exact=True)))
         return Template("task_rows.html", context={"answer": answer})
 
     @get("/events/stream")
