@@ -17,7 +17,7 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 from litestar.types import ControllerRouterHandler
 
-from flower_api import health, reference, stream, wire
+from flower_api import gate, health, reference, stream, wire
 from flower_api.flower2 import router
 from flower_api.live import Live
 from flower_api.problems import ErrorPage, Problems
@@ -49,15 +49,15 @@ def create_app(
     - `app.lifespan()` raises WrongSchema where the database is of another revision; one that is away is waited for.
     """
     reads = Reads(store)
+    guards = [] if settings.unauthenticated_api else [gate.closed]
     hub = Live(partial(notices.listen, store), most=settings.live_streams)
     app = Litestar(
         path=settings.root,
         route_handlers=[
             *health.HANDLERS,
-            stream.stream,
-            router.router(settings),
             *reference.handlers(settings, reference_assets),
-            Router("/", route_handlers=extra_handlers, include_in_schema=False),
+            Router("/", route_handlers=[stream.stream, router.router()], guards=guards),
+            Router("/", route_handlers=extra_handlers, guards=guards, include_in_schema=False),
         ],
         dependencies={
             "reads": _given(reads),

@@ -1,4 +1,4 @@
-"""Who may use `/api/…` while nothing is configured: this machine alone."""
+"""Who is answered while nothing is configured: this machine alone."""
 
 import asyncio
 import socket
@@ -12,6 +12,7 @@ from flower_api.settings import ApiSettings
 from flower_store.settings import SettingError, StoreSettings
 
 WORDS = "FLOWER_UNAUTHENTICATED_API environment variable is required to enable API without authentication"
+STRANGERS = ["evil.example", "evil.example:5555", "127.0.0.1.evil.example", "192.0.2.7", "[::1", "]["]
 PATHS = ["/api/tasks", "/api/task/info/t", "/api/task/types", "/api/workers"]
 
 
@@ -21,7 +22,7 @@ def asked_from(host: str, path: str, store: StoreSettings, settings: ApiSettings
     async def ask() -> httpx.Response:
         app = create_app(settings, store)
         transport = httpx.ASGITransport(app, client=(host, 1234))  # type: ignore[arg-type]  # its scope is any mapping
-        async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://flower") as client:
+        async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await client.get(path)
 
     return asyncio.run(ask())
@@ -45,6 +46,21 @@ def test_everybody_is_answered_where_the_operator_opened_it(store: StoreSettings
     answer = asked_from("192.0.2.7", "/api/tasks", store, ApiSettings(unauthenticated_api=True))
 
     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api/tasks", "/events/stream"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:5555", "127.0.0.1.evil.example", "192.0.2.7", "[::1", "]["]
+)
+def test_a_strangers_name_for_this_machine_does_not_open_the_gate(
+    standing_api: httpx.Client, path: str, host: str
+) -> None:
+    assert standing_api.get(path, headers={"Host": host}).status_code == 401
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:5555", "127.0.0.1:1", "[::1]:5555", "flower.localhost"])
+def test_this_machine_s_own_names_open_it(standing_api: httpx.Client, host: str) -> None:
+    assert standing_api.get("/api/tasks", headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])

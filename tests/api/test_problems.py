@@ -61,7 +61,7 @@ def test_no_argument_is_a_server_error(standing_api: httpx.Client, address: str)
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS", "TRACE", "NONSENSE"])
 def test_no_address_is_a_server_error(standing_api: httpx.Client, method: str) -> None:
     for target in TARGETS:
-        request = f"{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        request = f"{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
         answer = _raw(standing_api, request.encode())
 

@@ -1,16 +1,14 @@
-"""What is served under `/api/`, behind the gate."""
+"""What is served under `/api/`."""
 
 from litestar import Router
 
-from flower_api.flower2 import gate, tasks, workers
-from flower_api.settings import ApiSettings
+from flower_api.flower2 import tasks, workers
 
 
-def router(settings: ApiSettings) -> Router:
+def router() -> Router:
     """A new one for each application."""
     return Router(
         "/api",
         route_handlers=[tasks.list_tasks, tasks.task_info, tasks.task_types, workers.list_workers],
-        guards=[] if settings.unauthenticated_api else [gate.closed],
         tags=["Flower 2"],
     )
