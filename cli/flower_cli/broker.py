@@ -1,6 +1,6 @@
 """The broker's URL, checked before anything is started for it, and shown without its password.
 
-Kombu finds out about an unknown transport when it is told to connect: with a traceback, after the database is up.
+The collector checks it too, but in `flower up` only after the database is there.
 """
 
 import re
@@ -10,8 +10,10 @@ from typing import cast
 from kombu import connection
 from kombu import transport as transports
 
+import flower_collector.broker
 from flower_cli import suggestions
 from flower_cli.configuration import Configuration
+from flower_collector import driver
 from flower_collector.settings import CollectorSettings
 from flower_store.settings import SettingError
 
@@ -34,6 +36,13 @@ def shown(broker: str) -> str:
     return SEPARATOR.join(map(_shown, _urls(broker)))
 
 
+def called(settings: CollectorSettings) -> str:
+    """What a sentence calls it; only its process knows the broker of an app."""
+    if settings.broker:
+        return f"the broker {shown(settings.broker)}"
+    return f"the broker of {settings.app}" if settings.app else "the broker"
+
+
 def _urls(broker: str) -> Iterator[str]:
     return (url.strip() for url in broker.split(SEPARATOR) if url.strip())
 
@@ -46,19 +55,16 @@ def _broken_rule(url: str) -> str | None:
     if name not in KNOWN and "." not in name:  # a dot: the path of somebody's own transport
         guess = suggestions.did_you_mean(name, KNOWN) or f"; known are {', '.join(sorted(KNOWN, key=str.lower))}"
         return f"unknown transport `{name}`{guess}"
-    return _refused_by_kombu(url, name)
+    return _refused_by_collector(url)
 
 
-def _refused_by_kombu(url: str, name: str) -> str | None:
-    """Nothing is connected here; the transport's module is imported. What it says may hold the password."""
-    connect = cast("Callable[[str], connection.Connection]", connection.Connection)
+def _refused_by_collector(url: str) -> str | None:
+    connect = cast("Callable[[str], driver.Connection]", connection.Connection)
     try:
-        transport = connect(url).transport
-    except (ImportError, NameError) as error:  # kafka's modules name what they could not import
-        return f"transport `{name}` needs a library that is not installed ({error.name})"
-    except (ValueError, KeyError, AttributeError):
-        return "is no URL that Celery could connect to, such as redis://localhost:6379/0"
-    return None if transport else f"transport `{name}` cannot be used"
+        flower_collector.broker.check(lambda: connect(url))
+    except SettingError as error:
+        return error.rule
+    return None
 
 
 def _shown(url: str) -> str:

@@ -5,9 +5,12 @@ stays there and is shown again by the next demo.
 """
 
 import json
+import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from flower_cli import errors, logs, machine, orphans
@@ -24,6 +27,8 @@ from flower_cli.settings import DemoSettings, MachineSettings
 from flower_cli.stopping import Stop, Stopped
 from flower_cli.up import Pair, embedded_postgres
 
+# Celery's imports alone take seconds, in three workers at once.
+WORKERS_PATIENCE = timedelta(seconds=20)
 OWN_NAMES = ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "CELERY_APP", "RATE", "PORT")
 
 
@@ -35,9 +40,9 @@ def run(configuration: Configuration) -> None:
     home = configuration.settings(MachineSettings).directory("demo")
     lock = _locked(home)
     progress = Progress(sys.stdout, live=sys.stdout.isatty())
-    with lock, Stop() as stop, Machine(configuration, stop=stop, progress=progress) as tree:
+    with lock, _scratch(home) as scratch, Stop() as stop, Machine(configuration, stop=stop, progress=progress) as tree:
         try:
-            _start(configuration, tree, pair, home=home, rate=rate, stop=stop)
+            _start(configuration, tree, pair, home=home, scratch=scratch, rate=rate, stop=stop)
             progress.say(f"Flower is up at {pair.api.url}")
             tree.watch()
         except Stopped:
@@ -54,18 +59,32 @@ def _locked(home: Path) -> DirectoryLock:
     return lock
 
 
-def _start(configuration: Configuration, tree: Machine, pair: Pair, *, home: Path, rate: float, stop: Stop) -> None:
+@contextmanager
+def _scratch(home: Path) -> Generator[Path]:
+    """Where workers keep what is temporary: a worker that is stopped as ours are leaves it behind (Celery 5.7)."""
+    scratch = home / "tmp"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(exist_ok=True)
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _start(
+    configuration: Configuration, tree: Machine, pair: Pair, *, home: Path, scratch: Path, rate: float, stop: Stop
+) -> None:
     logs_in = home / "logs"
     logs_in.mkdir(exist_ok=True)
     database = tree.serve("PostgreSQL", embedded_postgres(configuration, "demo", stop=stop))
     tree.migrate(database)
     broker = tree.serve("the broker", Broker(home / "broker", wait=stop.pause))
     pair.start(tree, database, logs_in=logs_in, broker=broker)
-    celery = {"CELERY_BROKER_URL": broker, "CELERY_RESULT_BACKEND": broker, "RATE": str(rate)}
+    celery = {"CELERY_BROKER_URL": broker, "CELERY_RESULT_BACKEND": broker, "RATE": str(rate), "TMPDIR": str(scratch)}
     environment = machine.environment(celery, without=OWN_NAMES)
     tree.run(*(_worker(worker, environment, logs_in) for worker in workload.WORKERS))
     pair.await_ready(tree)
-    tree.await_ready("starting three Celery workers", _workers_online(pair.api))
+    tree.await_ready("starting three Celery workers", _workers_online(pair.api), patience=WORKERS_PATIENCE)
     # The last: the collector listens before the first task is sent, so that the demo's history has no holes.
     tree.run(
         Child(
@@ -97,6 +116,7 @@ def _workers_online(api: Place) -> Callable[[], str]:
         status, body = api.get("/api/workers?status=true")
         states: dict[str, bool] = json.loads(body) if status == READY else {}
         online = [name.partition("@")[0] for name, is_online in states.items() if is_online]
-        return ", ".join(worker.name for worker in workload.WORKERS if worker.name not in online)
+        missing = [worker.name for worker in workload.WORKERS if worker.name not in online]
+        return f"still not online: {', '.join(missing)}" if missing else ""
 
     return waiting_for

@@ -5,15 +5,14 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from datetime import timedelta
 from types import TracebackType
 from typing import Protocol, Self
 
-import structlog
-
-from flower_cli import child, errors, migrating, readiness
+from flower_cli import child, errors, migrating
 from flower_cli.child import Child
 from flower_cli.configuration import Configuration
 from flower_cli.declarations import PREFIX
@@ -24,8 +23,8 @@ from flower_cli.supervision import Supervisor
 
 # A process answers its first request about a second after its start, most of which are imports.
 POLL_SECONDS = 0.05
-# After that long the reason is told; the wait goes on, because a broker that is away comes back.
-TELL_AFTER = timedelta(seconds=20)
+# After that long, twice the usual start, the reason is told; the wait goes on: a broker that is away comes back.
+TELL_AFTER = timedelta(seconds=4)
 
 
 class Server(Protocol):
@@ -40,14 +39,21 @@ class Server(Protocol):
 class Machine:
     """Entered once; all that was started is stopped at the exit."""
 
-    def __init__(self, configuration: Configuration, *, stop: Stop, progress: Progress) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        stop: Stop,
+        progress: Progress,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._configuration = configuration
         self._stop = stop
         self._progress = progress
+        self._clock = clock
         self._stack = ExitStack()
         self._servers: dict[str, Server] = {}
         self._supervisors: dict[Child, Supervisor] = {}
-        self._log: structlog.stdlib.BoundLogger = structlog.get_logger("flower")
 
     def serve(self, name: str, server: Server) -> str:
         """Start an embedded server and return its URL; raises Refused or Failed with its sentence."""
@@ -74,17 +80,19 @@ class Machine:
             one.start()
             self._supervisors[one] = Supervisor(one)
 
-    def await_ready(self, text: str, ready: Callable[[], str]) -> None:
-        """Wait until `ready()` has nothing to say; raises Failed when a process ends meanwhile."""
+    def await_ready(self, text: str, waiting_for: Callable[[], str], *, patience: timedelta = TELL_AFTER) -> None:
+        """Wait until `waiting_for()` is empty, and say what it is when that takes longer than `patience`.
+
+        Raises Failed when a process ends meanwhile.
+        """
         with self._progress.step(text):
-            told = timedelta(0)
-            while reason := ready():
+            told, tell_at = "", self._clock() + patience.total_seconds()
+            while reason := waiting_for():
                 self._refuse_ended()
+                if reason != told and self._clock() >= tell_at:
+                    self._progress.say(reason)
+                    told = reason
                 self._stop.pause(POLL_SECONDS)
-                told += timedelta(seconds=POLL_SECONDS)
-                if told >= TELL_AFTER:
-                    self._log.warning("still waiting", for_=text, reason=reason)
-                    told = timedelta(0)
 
     def watch(self) -> None:
         """Look after all until a stop is asked for; raises Failed for what cannot be healed."""
@@ -114,19 +122,6 @@ class Machine:
                 said = f": {one.last_words}" if one.last_words else ", as it says above"
                 kind = errors.Refused if one.status == errors.Refused.exit_code else errors.Failed
                 raise kind(f"the {one.name} ended with status {one.status}{said}")
-
-
-def all_ready(places: Mapping[str, readiness.Place]) -> Callable[[], str]:
-    """What `await_ready` asks: empty once `/readyz` of all says so, else who is not and why."""
-
-    def ready() -> str:
-        for name, place in places.items():
-            status, body = place.get("/readyz")
-            if status != readiness.READY:
-                return f"{name}: {body.strip()}"
-        return ""
-
-    return ready
 
 
 def own_command(command: str) -> list[str]:

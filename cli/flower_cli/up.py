@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from flower_api.settings import ApiSettings
-from flower_cli import cluster, exposure, logs, machine, named_database
+from flower_cli import broker, cluster, exposure, logs, machine, named_database, waiting
 from flower_cli.child import Child
 from flower_cli.configuration import Configuration
 from flower_cli.embedded import process
@@ -95,8 +95,8 @@ class Pair:
 
     def await_ready(self, tree: Machine) -> None:
         """Wait until both say that they are ready."""
-        places = {"collector": self.collector, "API": self.api}
-        tree.await_ready("starting collector and API", machine.all_ready(places))
+        named = broker.called(self.configuration.settings(CollectorSettings))
+        tree.await_ready("starting collector and API", waiting.on_pair(self.collector, self.api, broker=named))
 
     def _child(
         self, name: str, room: type, logs_in: Path | None, changes: dict[str, object], database_url: str

@@ -4,6 +4,7 @@ import pytest
 from tests.cli.conftest import Run
 
 from flower_cli import broker
+from flower_collector.settings import CollectorSettings
 
 MARKER = "s3cret-marker"
 
@@ -15,8 +16,8 @@ MARKER = "s3cret-marker"
         (f"redsi://u:{MARKER}@h", "unknown transport `redsi`, did you mean `redis`?"),
         ("amqp://h;redsi://h", "unknown transport `redsi`, did you mean `redis`?"),
         (f"abacus://u:{MARKER}@h", "unknown transport `abacus`; known are amqp, amqps, "),
-        ("confluentkafka://h", "transport `confluentkafka` needs a library that is not installed ("),
-        (f"redis://u:{MARKER}@h:port/0", "is no URL that Celery could connect to, such as redis://"),
+        (f"redis://u:{MARKER}@h:port/0", "must be like redis://"),
+        ("redis://h/name", "the path of a Redis URL is the number of its database"),
         (f"redis://h/0;{MARKER}", "must be a URL, such as redis://localhost:6379/0"),
     ],
 )
@@ -45,3 +46,15 @@ def test_a_broker_that_cannot_be_is_refused_before_anything_is_started(
 )
 def test_it_is_shown_without_what_opens_it(url: str, place: str) -> None:
     assert broker.shown(url) == place
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        (CollectorSettings(broker="redis://:secret@h", app="shop"), "the broker redis://h"),
+        (CollectorSettings(app="shop"), "the broker of shop"),
+        (CollectorSettings(), "the broker"),
+    ],
+)
+def test_it_is_called_by_its_place_or_by_its_app(settings: CollectorSettings, name: str) -> None:
+    assert broker.called(settings) == name

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli import trees
+from tests.cli.terminal import Terminal
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -34,6 +35,24 @@ def test_a_killed_demo_leaves_nobody_and_the_next_one_finds_its_history(director
     assert trees.gone(processes)()
     assert found >= SENT
     assert sorted(name.partition("@")[0] for name, online in workers.items() if online) == ["post", "shop", "studio"]
+
+
+def test_a_demo_on_a_terminal_that_is_closed_leaves_nobody_and_nothing_temporary(directory: Path) -> None:
+    terminal = Terminal()
+    (directory / "temporary").mkdir()
+    with trees.on_terminal(
+        terminal, "demo", "--data-dir", "demo", directory=directory, TMPDIR=str(directory / "temporary")
+    ) as tree:
+        tree.until_up()
+        processes = tree.processes()
+
+        terminal.close()
+
+        assert tree.wait() == 0
+        assert trees.gone(processes)()
+        assert not (directory / "demo" / "postgres" / "data" / "postmaster.pid").exists()
+        assert not list((directory / "temporary").iterdir())
+        assert not (directory / "demo" / "tmp").exists()
 
 
 def test_a_second_demo_on_the_same_data_is_refused(directory: Path) -> None:

@@ -10,6 +10,8 @@ import psutil
 import pytest
 from tests.cli import trees
 from tests.cli.celery_events import report_task
+from tests.cli.terminal import Terminal
+from tests.collector import proxy
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -44,6 +46,41 @@ def test_the_next_one_finds_the_history(redis_url: str, directory: Path) -> None
         second.until_up()
 
         assert second.tasks() == [identity]
+
+
+def test_it_stops_in_order_when_its_terminal_is_closed(redis_url: str, directory: Path) -> None:
+    terminal = Terminal()
+    with trees.on_terminal(terminal, "up", "-b", redis_url, "--data-dir", "data", directory=directory) as tree:
+        tree.until_up()
+        processes = tree.processes()
+
+        terminal.close()
+
+        assert tree.wait() == 0
+        assert trees.gone(processes)()
+        assert not (directory / "data" / "postgres" / "data" / "postmaster.pid").exists()
+
+
+def test_it_says_which_broker_it_waits_for_and_where_the_dashboard_is(
+    redis_url: str, database_url: str, directory: Path
+) -> None:
+    line = proxy.to(redis_url)
+    line.cut()
+    url = line.url(redis_url.replace("redis://", f"redis://:{MARKER}@"))
+    with trees.running("up", "-b", url, directory=directory, FLOWER_DATABASE_URL=database_url) as tree:
+        eventually(lambda: "trying again; " in tree.output)
+        page, _ = tree.get("/c/default/")
+        told = tree.output
+        line.mend()
+
+        tree.until_up()
+
+    place = line.url(redis_url)
+    dashboard = f"http://127.0.0.1:{tree.port}"
+    assert f"the broker {place} does not answer yet: trying again; the dashboard is at {dashboard}\n" in told
+    assert page == 200
+    assert MARKER not in told
+    line.close()
 
 
 def test_a_kill_of_the_root_takes_all_along(redis_url: str, directory: Path) -> None:

@@ -11,35 +11,40 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+from tests.cli.terminal import Terminal
 from tests.waiting import eventually
 
 from flower_cli.embedded import process
 
 # Two busy cores may need ten times the usual three seconds.
 UP_SECONDS = 60.0
+FLOWER = str(Path(sys.executable).with_name("flower"))
 
 
 class Tree:
     """One `flower up`, `flower demo` or `celery flower`."""
 
-    def __init__(self, command: Sequence[str], *, directory: Path, **variables: str) -> None:
+    def __init__(self, command: Sequence[str], *, directory: Path, terminal: Terminal | None, **variables: str) -> None:
         self.port = process.free_port()
         self._seen: set[psutil.Process] = set()
+        self._terminal = terminal
         self._output = directory / f"output-{self.port}"
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("FLOWER_", "CELERY_"))}  # noqa: TID251 - of a process
         with self._output.open("wb") as output:
             self._popen = subprocess.Popen(
-                command,
+                # Begins a session of its own on the terminal that is its standard input.
+                ["setsid", "--ctty", *command] if terminal else command,
                 cwd=directory,
-                stdout=output,
+                stdin=terminal.device if terminal else None,
+                stdout=terminal.device if terminal else output,
                 stderr=subprocess.STDOUT,
                 env=environ | {"FLOWER_PORT": str(self.port), "PYTHONUNBUFFERED": "1"} | variables,
-                start_new_session=True,
+                start_new_session=terminal is None,
             )
 
     @property
     def output(self) -> str:
-        return self._output.read_text()
+        return self._terminal.text() if self._terminal else self._output.read_text()
 
     @property
     def ended(self) -> bool:
@@ -98,8 +103,19 @@ class Tree:
 @contextmanager
 def running(*arguments: str, directory: Path, program: Sequence[str] = (), **variables: str) -> Generator[Tree]:
     """The command while the test runs; `program` in place of `flower`."""
-    flower = str(Path(sys.executable).with_name("flower"))
-    tree = Tree([*(program or [flower]), *arguments], directory=directory, **variables)
+    with _ended(Tree([*(program or [FLOWER]), *arguments], directory=directory, terminal=None, **variables)) as tree:
+        yield tree
+
+
+@contextmanager
+def on_terminal(terminal: Terminal, *arguments: str, directory: Path, **variables: str) -> Generator[Tree]:
+    """The same, as from a shell on this terminal."""
+    with _ended(Tree([FLOWER, *arguments], directory=directory, terminal=terminal, **variables)) as tree:
+        yield tree
+
+
+@contextmanager
+def _ended(tree: Tree) -> Generator[Tree]:
     try:
         yield tree
     finally:
