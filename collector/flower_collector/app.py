@@ -62,7 +62,7 @@ class Control(Protocol):
 
     mailbox: Mailbox
 
-    def enable_events(self, *, connection: driver.Connection) -> None:
+    def enable_events(self, destination: Sequence[str] | None, *, connection: driver.Connection) -> None:
         """Broadcast; no answer is waited for."""
 
     def broadcast(

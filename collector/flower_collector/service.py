@@ -1,7 +1,7 @@
 """The collector as a whole: its parts put together, started and stopped in order.
 
 receiver ──▶ buffer ──▶ pump (gate, batcher, writer) ──▶ store      duties: beat, leadership, gaps, upkeep
-    ▲                         │ receipts                            control: enable events, inspect workers
+    ▲                         │ receipts                            control: inspect workers; switch: enable events
     └─────────────────────────┘                                     health: HTTP
 """
 
@@ -9,7 +9,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from importlib import metadata
 from os import getpid
@@ -24,6 +24,7 @@ from flower_collector.backoff import Backoff
 from flower_collector.batcher import Batcher
 from flower_collector.buffer import Buffer
 from flower_collector.control import ControlThread
+from flower_collector.conversation import Conversation
 from flower_collector.duties import Duties
 from flower_collector.gaps import Gaps
 from flower_collector.health import Health
@@ -32,6 +33,7 @@ from flower_collector.pump import Pump
 from flower_collector.receivers import choice
 from flower_collector.receivers.receiver import Surroundings
 from flower_collector.settings import CollectorSettings
+from flower_collector.switch import Switch
 from flower_collector.writer import BatchWriter
 from flower_store import errors, writes
 from flower_store.settings import StoreSettings
@@ -144,8 +146,8 @@ class Collector:
             self._kind, self._surroundings(), settings=settings, cluster=self._app, database=self._writes
         )
         self._duties = self._make_duties()
-        self._control = self._make_control()
-        self._threads = (self._receiver, self._pump, self._duties, self._control)
+        self._conversations = self._make_conversations()
+        self._threads = (self._receiver, self._pump, self._duties, *self._conversations)
         self._health = Health(settings, healthy=self.healthy, ready=self.readiness, registry=self.metrics.registry)
         self._watch()
 
@@ -165,15 +167,28 @@ class Collector:
             self._buffer, batcher, self._writer, metrics=self.metrics, arrivals=self._arrivals, failed=self._fail
         )
 
-    def _make_control(self) -> ControlThread:
-        return ControlThread(
+    def _make_conversations(self) -> Sequence[Conversation]:
+        control = ControlThread(
             self._app,
             self._store_writer(),
             settings=self._settings,
             arrivals=self._arrivals,
-            leads=lambda: self._duties.leads is not False,
+            leads=self._may_talk,
             backoff=Backoff(self._draw),
         )
+        if not self._settings.enable_events:
+            return (control,)
+        switch = Switch(
+            self._app,
+            every=self._settings.enable_events_interval,
+            arrivals=self._arrivals,
+            leads=self._may_talk,
+            backoff=Backoff(self._draw),
+        )
+        return (control, switch)
+
+    def _may_talk(self) -> bool:
+        return self._duties.leads is not False
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(
@@ -225,7 +240,8 @@ class Collector:
     def _wind_down(self) -> None:
         """In the order of the stream; what the database does not take in time, RabbitMQ keeps."""
         deadline = self._clock() + self._settings.stop_timeout.total_seconds()
-        self._control.finish()
+        for conversation in self._conversations:
+            conversation.finish()
         self._receiver.pause()
         self._receiver.paused.wait(PATIENCE.total_seconds())
         self._duties.finish()

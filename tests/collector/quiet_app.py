@@ -1,5 +1,7 @@
 """A Celery app whose workers send no task events unless they are told to."""
 
+import time
+
 from celery import Celery
 
 app = Celery("quiet", set_as_current=False)
@@ -10,4 +12,10 @@ def _nothing() -> None:
     """A task that is done at once."""
 
 
+def _moment() -> None:
+    """A task that takes a second."""
+    time.sleep(1)
+
+
 app.task(name="quiet.nothing")(_nothing)
+app.task(name="quiet.moment")(_moment)

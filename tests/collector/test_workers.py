@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from tests.collector.conftest import Query
@@ -70,6 +71,18 @@ def test_workers_that_send_no_events_are_told_to(
             return query("SELECT 1 FROM task_event WHERE type = 'task-succeeded' LIMIT 1") != []
 
         eventually(sent_and_seen)
+
+
+def test_a_new_worker_is_told_to_send_events_as_soon_as_it_listens(
+    broker_url: str, start_collector: StartCollector, start_worker: StartWorker, query: Query
+) -> None:
+    start_collector(broker_url, enable_events_interval=timedelta(hours=1))
+    start_worker(broker_url, app="tests.collector.quiet_app")
+
+    with sending(broker_url) as send:
+        send("quiet.moment")
+
+        eventually(lambda: query("SELECT 1 FROM task_event WHERE type = 'task-succeeded'"))
 
 
 def test_workers_are_left_alone_where_that_is_wished(
