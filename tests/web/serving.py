@@ -13,7 +13,7 @@ from litestar import Litestar
 def served(app: Litestar) -> Generator[str]:
     """The application's address, while it runs."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1, ws="none")
+        config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1, ws="none")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="served")
         thread.start()
