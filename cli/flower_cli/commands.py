@@ -43,4 +43,4 @@ def _broker(context: click.Context | None) -> str | None:
     return app.conf.broker_url if app else None
 
 
-flower = CeleryFlower("flower", help="See and steer this cluster in the browser: the same as `flower up`.")
+flower = CeleryFlower("flower", help="See this cluster in the browser: the same as `flower up`.")

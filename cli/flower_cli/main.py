@@ -23,7 +23,7 @@ DEMO_NAMES = MappingProxyType({"port": "PORT", "rate": "RATE"})
 
 def flower() -> None:
     """`flower`."""
-    group = Flower("flower", help="See and steer Celery: history in PostgreSQL, live in the browser.")
+    group = Flower("flower", help="See what Celery does: history in PostgreSQL, live in the browser.")
     click.version_option(package_name="flower", message="%(prog)s %(version)s")(group).main(prog_name="flower")
 
 
