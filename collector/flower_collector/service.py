@@ -34,6 +34,7 @@ from flower_collector.receivers import choice
 from flower_collector.receivers.receiver import Surroundings
 from flower_collector.settings import CollectorSettings
 from flower_collector.switch import Switch
+from flower_collector.upkeep import Chore, Upkeep
 from flower_collector.writer import BatchWriter
 from flower_store import errors, writes
 from flower_store.settings import StoreSettings
@@ -147,7 +148,8 @@ class Collector:
         )
         self._duties = self._make_duties()
         self._conversations = self._make_conversations()
-        self._threads = (self._receiver, self._pump, self._duties, *self._conversations)
+        self._upkeep = Upkeep(self._store_writer(), self._chores(), leads=lambda: bool(self._duties.leads))
+        self._threads = (self._receiver, self._pump, self._duties, self._upkeep, *self._conversations)
         self._health = Health(settings, healthy=self.healthy, ready=self.readiness, registry=self.metrics.registry)
         self._watch()
 
@@ -218,6 +220,10 @@ class Collector:
             failed=self._fail,
         )
 
+    def _chores(self) -> Sequence[Chore]:
+        """The leader's longer work, in the order in which it is done where several are due."""
+        return ()
+
     def _store_writer(self) -> writes.Writer:
         return writes.Writer(self._store, cluster=self._settings.cluster, transport=self._kind, broker=self._shown)
 
@@ -242,6 +248,7 @@ class Collector:
         deadline = self._clock() + self._settings.stop_timeout.total_seconds()
         for conversation in self._conversations:
             conversation.finish()
+        self._upkeep.finish()
         self._receiver.pause()
         self._receiver.paused.wait(PATIENCE.total_seconds())
         self._duties.finish()

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flower_store import errors
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration in `migrations/`; a test holds that it is."""
 
 _MIGRATED = "SELECT to_regclass('alembic_version') IS NOT NULL"

@@ -233,6 +233,15 @@ class Writer:
             self._workers = dimensions.Dimension("worker", "hostname", cluster_id)
 
     @contextmanager
+    def session(self) -> Generator[psycopg.Connection]:
+        """The connection, in autocommit mode, for the store's own modules: errors come out as the store's.
+
+        `cluster_id` is known inside. A broken connection is dropped, and the next need makes a new one.
+        """
+        with self._translated() as connection:
+            yield connection
+
+    @contextmanager
     def _translated(self) -> Generator[psycopg.Connection]:
         """The connection, with errors of the store; a broken one is dropped."""
         connection = self._connected()
