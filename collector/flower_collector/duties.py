@@ -17,7 +17,7 @@ from flower_collector.buffer import Buffer
 from flower_collector.metrics import Metrics
 from flower_collector.periodic import Periodic
 from flower_collector.writer import Totals
-from flower_store import errors, writes
+from flower_store import errors, losses, writes
 
 log = structlog.get_logger()
 
@@ -172,7 +172,7 @@ class Duties(threading.Thread):
         loss = self._buffer.take_loss()
         if loss is not None:
             detail = f"{loss.messages} messages"
-            self._noted.note(gaps.Gap(loss.started_at, loss.ended_at, gaps.BUFFER_FULL, detail))
+            self._noted.note(gaps.Gap(loss.started_at, loss.ended_at, losses.BUFFER_FULL, detail))
             self._metrics.dropped.inc(loss.messages)
         waiting, self._unsettled = self._unsettled + self._noted.take(), []
         for position, gap in enumerate(waiting):
@@ -185,17 +185,17 @@ class Duties(threading.Thread):
     def _weigh(self, gap: gaps.Gap) -> None:
         """Record the gap, or wait: a collector that beat a moment ago may live, and then nothing was missed."""
         young = self._previous is not None and gap.ended_at - self._previous < ANOTHER_LIVES
-        if gap.reason == gaps.COLLECTOR_AWAY and young and self._clock() - self._begun_at < SETTLED:
+        if gap.reason == losses.COLLECTOR_AWAY and young and self._clock() - self._begun_at < SETTLED:
             self._unsettled.append(gap)
             return
         self._settle(gap)
 
     def _settle(self, gap: gaps.Gap) -> None:
         started_at = gap.started_at or self._previous
-        if started_at is None or (gap.reason == gaps.COLLECTOR_AWAY and self._another_lives()):
+        if started_at is None or (gap.reason == losses.COLLECTOR_AWAY and self._another_lives()):
             return
         ended_at = max(started_at, gap.ended_at)
-        self._store.record_gap(started_at, ended_at, reason=gap.reason, detail=gap.detail)
+        self._store.record_gap(started_at, ended_at, reason=gap.reason, detail=gap.detail, count=gap.count)
         self._metrics.gaps.labels(gap.reason).inc()
         log.warning(GAP_RECORDED, reason=gap.reason, seconds=(ended_at - started_at).total_seconds(), detail=gap.detail)
 

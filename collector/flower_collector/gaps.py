@@ -4,20 +4,19 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime
 
-COLLECTOR_AWAY = "collector_away"
-SUBSCRIPTION_LOST = "subscription_lost"
-BUFFER_FULL = "buffer_full"
-QUEUE_MISSING = "queue_missing"
-
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """`started_at` is None where only the store knows it: when a collector of this cluster last lived."""
+    """`started_at` is None where only the store knows it: when a collector of this cluster last lived.
+
+    `reason` is one of `flower_store.losses`; `count` is the number of events lost, None where it cannot be known.
+    """
 
     started_at: datetime | None
     ended_at: datetime
     reason: str
-    detail: str
+    detail: str = ""
+    count: int | None = None
 
 
 class Gaps:

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 from uuid import UUID
 
+from flower_store import losses
+
 T = TypeVar("T")
 
 
@@ -200,9 +202,15 @@ class CollectorRecord:
 
 @dataclass(frozen=True, slots=True)
 class GapRecord:
-    """An interval in which events were or may have been lost."""
+    """An interval in which events, `count` of them where that is known, were or may have been lost."""
 
     started_at: datetime
     ended_at: datetime
     reason: str
     detail: str
+    count: int | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What the reason means."""
+        return losses.sentence(self.reason)

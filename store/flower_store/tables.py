@@ -322,8 +322,11 @@ gap = Table(
     _time("ended_at", null=False),
     Column("reason", Text, nullable=False),
     Column("detail", Text, nullable=False, server_default=""),
+    Column("count", BigInteger, comment="events lost; null: not known"),
     comment="intervals in which events were or may have been lost",
 )
+
+Index("ix_gap_ended", gap.c.cluster_id, gap.c.ended_at)
 
 set_aside = Table(
     "set_aside",

@@ -121,10 +121,12 @@ class Writer:
         with self._translated() as connection:
             return connection.execute(_TRIM_ASIDE, {"cluster": self._cluster_id, "keep": keep}).rowcount
 
-    def record_gap(self, started_at: datetime, ended_at: datetime, *, reason: str, detail: str = "") -> None:
-        """Record an interval in which events were or may have been lost."""
+    def record_gap(
+        self, started_at: datetime, ended_at: datetime, *, reason: str, detail: str = "", count: int | None = None
+    ) -> None:
+        """Record an interval in which events, `count` of them where that is known, were or may have been lost."""
         with self._translated() as connection:
-            connection.execute(_GAP, (self._cluster_id, started_at, ended_at, reason, detail))
+            connection.execute(_GAP, (self._cluster_id, started_at, ended_at, reason, detail, count))
 
     def last_beat(self, *, other_than: UUID | None = None) -> datetime | None:
         """When a collector of this cluster, or another one than this, last said that it lived; None if never."""
@@ -296,7 +298,7 @@ INSERT INTO set_aside (cluster_id, received_at, reason, detail, routing_key, con
 VALUES (%s, %s, %s, %s, %s, %s, %s)
 """
 
-_GAP = "INSERT INTO gap (cluster_id, started_at, ended_at, reason, detail) VALUES (%s, %s, %s, %s, %s)"
+_GAP = "INSERT INTO gap (cluster_id, started_at, ended_at, reason, detail, count) VALUES (%s, %s, %s, %s, %s, %s)"
 
 _LAST_BEAT = "SELECT max(beat_at) FROM collector WHERE cluster_id = %s AND id IS DISTINCT FROM %s::uuid"
 

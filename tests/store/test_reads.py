@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from flower_store import cursors, database, errors, factories, notices
+from flower_store import cursors, database, errors, factories, losses, notices
 from flower_store.factories import NOON, a_success, an_event
 from flower_store.reads import clusters, series, tasks, workers
 from flower_store.reads.tasks import TaskQuery
@@ -198,11 +198,22 @@ def test_a_collector_is_alive_while_it_beats(writer: Writer, settings: StoreSett
 
 
 def test_gaps_are_remembered(writer: Writer, settings: StoreSettings) -> None:
-    writer.record_gap(NOON, NOON + timedelta(seconds=4), reason="collector_away")
+    writer.record_gap(NOON, NOON + timedelta(seconds=4), reason=losses.COLLECTOR_AWAY)
+    writer.record_gap(NOON, NOON + timedelta(seconds=5), reason=losses.QUEUE_OVERFLOW, count=7)
 
     found = read(settings, lambda connection: clusters.gaps(connection, writer.cluster_id))
 
-    assert [(gap.reason, gap.ended_at - gap.started_at) for gap in found] == [("collector_away", timedelta(seconds=4))]
+    assert [(gap.reason, gap.ended_at - gap.started_at, gap.count) for gap in found] == [
+        ("queue_overflow", timedelta(seconds=5), 7),
+        ("collector_away", timedelta(seconds=4), None),
+    ]
+
+
+def test_every_reason_of_a_gap_has_a_sentence() -> None:
+    reasons = {value for name, value in vars(losses).items() if name.isupper() and isinstance(value, str)}
+
+    assert set(losses.SENTENCES) == reasons
+    assert losses.sentence("of_a_newer_build") == "Of a newer build."
 
 
 def test_a_commit_is_heard(writer: Writer, settings: StoreSettings) -> None:

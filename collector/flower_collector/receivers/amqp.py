@@ -16,6 +16,7 @@ from flower_collector.message import Message
 from flower_collector.receivers.queue import EventQueue
 from flower_collector.receivers.receiver import Receiver, Surroundings
 from flower_collector.receivers.session import Session
+from flower_store import losses
 
 log = structlog.get_logger()
 
@@ -146,4 +147,4 @@ class AmqpReceiver(Receiver):
     def _note_creation(self) -> None:
         """Unless no collector ever lived, somebody removed the queue, and with it what it held."""
         detail = f"queue {self._queue.name} was not there, nor what it had held"
-        self._around.gaps.note(gaps.Gap(self._consumed_until, self._around.now(), gaps.QUEUE_MISSING, detail))
+        self._around.gaps.note(gaps.Gap(self._consumed_until, self._around.now(), losses.QUEUE_MISSING, detail))

@@ -13,6 +13,7 @@ from typing import cast
 from flower_collector import driver, envelope, gaps, promise
 from flower_collector.message import Unacknowledged
 from flower_collector.receivers.receiver import Receiver, Surroundings
+from flower_store import losses
 
 POLL = 0.5
 """Seconds for which one read waits; a stop is noticed after it."""
@@ -99,9 +100,9 @@ class RedisReceiver(Receiver):
     def _note_interruption(self) -> None:
         now = self._around.now()
         if self._subscribed_until is None:
-            gap = gaps.Gap(None, now, gaps.COLLECTOR_AWAY, "no collector was subscribed")
+            gap = gaps.Gap(None, now, losses.COLLECTOR_AWAY, "no collector was subscribed")
         else:
-            gap = gaps.Gap(self._subscribed_until, now, gaps.SUBSCRIPTION_LOST, "the subscription was interrupted")
+            gap = gaps.Gap(self._subscribed_until, now, losses.SUBSCRIPTION_LOST, "the subscription was interrupted")
         self._around.gaps.note(gap)
 
 

@@ -1,5 +1,8 @@
 """What exact counting, audits, marks and retention need."""
 
+import sqlalchemy as sa
+from alembic import op
+
 revision = "0002"
 down_revision = "0001"
 
@@ -24,6 +27,8 @@ def _log() -> None:
 
 def _audits() -> None:
     """What was lost, where and why."""
+    op.add_column("gap", sa.Column("count", sa.BigInteger(), nullable=True, comment="events lost; null: not known"))
+    op.create_index("ix_gap_ended", "gap", ["cluster_id", "ended_at"])
 
 
 # --- lost and stuck tasks, reconciliation ----------------------------------------------------------------------------

@@ -52,7 +52,7 @@ async def gaps(connection: AsyncConnection, cluster_id: int, *, limit: int = 20)
     """The newest gaps."""
     c = tables.gap.c
     rows = await connection.execute(
-        select(c.started_at, c.ended_at, c.reason, c.detail)
+        select(c.started_at, c.ended_at, c.reason, c.detail, c.count)
         .where(c.cluster_id == cluster_id)
         .order_by(c.ended_at.desc())
         .limit(limit)

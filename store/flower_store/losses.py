@@ -1,0 +1,37 @@
+"""Why events were, or may have been, lost: the reasons of gaps, each with a sentence for people.
+
+The reasons are a bounded set (they label a metric); what is special to one gap stands in its `detail`.
+"""
+
+from collections.abc import Mapping
+
+COLLECTOR_AWAY = "collector_away"
+SUBSCRIPTION_LOST = "subscription_lost"
+BUFFER_FULL = "buffer_full"
+QUEUE_MISSING = "queue_missing"
+QUEUE_OVERFLOW = "queue_overflow"
+STREAM_TRIMMED = "stream_trimmed"
+STREAM_LOST = "stream_lost"
+SPOOL_FULL = "spool_full"
+BROKER_RESTARTED = "broker_restarted"
+EVENTS_OFF = "events_off"
+UNKNOWN = "unknown"
+
+SENTENCES: Mapping[str, str] = {
+    COLLECTOR_AWAY: "No collector was running, and this broker keeps no events for one that is away.",
+    SUBSCRIPTION_LOST: "The collector's subscription was interrupted, and this broker does not repeat what was missed.",
+    BUFFER_FULL: "More events waited in the collector than it may hold, and the oldest were dropped.",
+    QUEUE_MISSING: "The collector's queue was not there, and nothing was kept until it was declared again.",
+    QUEUE_OVERFLOW: "The collector's queue was full, and the broker dropped the oldest events.",
+    STREAM_TRIMMED: "The stream was at its bound, and events were trimmed before a collector had read them.",
+    STREAM_LOST: "The broker lost the stream, and with it what no collector had read.",
+    SPOOL_FULL: "The collector's spool on disk was full, and the oldest events were dropped.",
+    BROKER_RESTARTED: "The broker was restarted, and events on their way to it or undelivered may be gone.",
+    EVENTS_OFF: "The worker was not sending task events.",
+    UNKNOWN: "Why is not known.",
+}
+
+
+def sentence(reason: str) -> str:
+    """What this reason means; one that this build does not know, in its own words."""
+    return SENTENCES.get(reason) or f"{reason.replace('_', ' ').capitalize()}."
