@@ -76,6 +76,12 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.starts_missing = Counter(
+            "flower_collector_starts_missing",
+            "Task starts that workers counted and that were not seen when their interval was audited",
+            registry=self.registry,
+        )
+
     def _states(self) -> None:
         self.buffer_messages = Gauge(
             "flower_collector_buffer_messages", "Messages waiting in memory", registry=self.registry

@@ -19,6 +19,7 @@ import structlog
 
 from flower_collector import app
 from flower_collector.arrivals import Arrivals
+from flower_collector.auditing import Auditing
 from flower_collector.availability import Availability
 from flower_collector.backoff import Backoff
 from flower_collector.batcher import Batcher
@@ -222,7 +223,7 @@ class Collector:
 
     def _chores(self) -> Sequence[Chore]:
         """The leader's longer work, in the order in which it is done where several are due."""
-        return ()
+        return (Auditing(self.metrics, grace=self._settings.audit_grace),)
 
     def _store_writer(self) -> writes.Writer:
         return writes.Writer(self._store, cluster=self._settings.cluster, transport=self._kind, broker=self._shown)

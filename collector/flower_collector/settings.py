@@ -77,6 +77,11 @@ class CollectorSettings:
         timedelta(seconds=30), help="How often workers are asked about themselves; 0 is never."
     )
     inspect_timeout: timedelta = setting(timedelta(seconds=2), help="How long answers of workers are waited for.")
+    # Events that were given back by one collector reach another after `hold_for`, 5 s; threads may tell seconds late.
+    audit_grace: timedelta = setting(
+        timedelta(seconds=10),
+        help="How long after a worker's heartbeat its events may come before the audit counts what is missing.",
+    )
     collector_address: str = setting(
         "127.0.0.1", help="Address of the collector's health and metrics; 0.0.0.0 in a container."
     )
@@ -99,7 +104,7 @@ class CollectorSettings:
         for name in ("flush_after", "hold_for", "enable_events_interval", "inspect_timeout", "stop_timeout"):
             if getattr(self, name) <= _NOTHING:
                 raise SettingError(name, getattr(self, name), "must be longer than nothing")
-        for name in ("queue_ttl", "inspect_interval"):
+        for name in ("queue_ttl", "inspect_interval", "audit_grace"):
             if getattr(self, name) < _NOTHING:
                 raise SettingError(name, getattr(self, name), "must not be negative")
 

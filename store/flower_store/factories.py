@@ -37,13 +37,22 @@ def an_event(
 
 
 def a_heartbeat(
-    second: float = 0, *, worker: str = "celery@a", kind: str = "heartbeat", clock: int = 0, freq: float = 2.0
+    second: float = 0,
+    *,
+    worker: str = "celery@a",
+    kind: str = "heartbeat",
+    pid: int = 1,
+    clock: int = 0,
+    freq: float = 2.0,
+    active: int = 0,
+    processed: int = 0,
 ) -> WorkerEvent:
     """The event `worker-<kind>`, that many seconds after NOON."""
     at = NOON + timedelta(seconds=second)
     return WorkerEvent(
-        type=f"worker-{kind}", hostname=worker, pid=1, at=at, clock=clock, received_at=at, freq=freq, active=0,
-        processed=0, loadavg=(0.5, 0.25, 0.125), sw_ident="py-celery", sw_ver="5.7.0", sw_sys="Linux", utcoffset=0.0,
+        type=f"worker-{kind}", hostname=worker, pid=pid, at=at, clock=clock, received_at=at, freq=freq, active=active,
+        processed=processed, loadavg=(0.5, 0.25, 0.125), sw_ident="py-celery", sw_ver="5.7.0", sw_sys="Linux",
+        utcoffset=0.0,
     )  # fmt: skip
 
 

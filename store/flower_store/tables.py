@@ -328,6 +328,72 @@ gap = Table(
 
 Index("ix_gap_ended", gap.c.cluster_id, gap.c.ended_at)
 
+process_beat = Table(
+    "process_beat",
+    metadata,
+    Column("worker_id", Integer, nullable=False),
+    Column("pid", Integer, nullable=False),
+    _time("at", null=False),
+    Column("clock", BigInteger, nullable=False),
+    Column("processed", BigInteger, nullable=False, comment="tasks started since this process began"),
+    Column("active", Integer, nullable=False, comment="-1: not told"),
+    Column("online", Boolean, nullable=False, comment="the worker said that it came"),
+    _time("received_at", null=False),
+    _now("stored_at"),
+    PrimaryKeyConstraint("worker_id", "pid", "at", "clock"),
+    comment="signs of life of worker processes that the completeness audit has not weighed yet",
+)
+
+process = Table(
+    "process",
+    metadata,
+    Column("worker_id", Integer, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("incarnation", Integer, nullable=False, comment="one more at each restart under the same pid"),
+    _time("begun_at", null=False),
+    _time("at", null=False),
+    Column("clock", BigInteger, nullable=False),
+    Column("processed", BigInteger, nullable=False),
+    Column("active", Integer, nullable=False),
+    _time("received_at", null=False),
+    _time("idle_at"),
+    Column("idle_clock", BigInteger, nullable=False),
+    PrimaryKeyConstraint("worker_id", "pid"),
+    comment="worker processes, as far as the audit has come: the last heartbeat, and the last one with nothing active",
+)
+
+completeness = Table(
+    "completeness",
+    metadata,
+    _serial(BigInteger),
+    Column("cluster_id", SmallInteger, nullable=False),
+    Column("worker_id", Integer, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("incarnation", Integer, nullable=False),
+    Column("clock_from", BigInteger, nullable=False),
+    Column("clock_to", BigInteger, nullable=False),
+    _time("began_at", null=False),
+    _time("ended_at", null=False),
+    _time("received_from", null=False),
+    _time("received_to", null=False),
+    Column("processed", BigInteger, nullable=False, comment="tasks that the process says it started"),
+    Column("seen", BigInteger, nullable=False, comment="task-started events of it in the log"),
+    Column("missing", BigInteger, nullable=False),
+    Column("repaired", BigInteger, nullable=False, server_default="0", comment="whose end the result backend knew"),
+    Column("cause", Text, comment="a reason of `gap`; null where nothing is missing"),
+    Column("gap_id", Integer, comment="the gap that explains it"),
+    _now("checked_at"),
+    UniqueConstraint("worker_id", "pid", "incarnation", "clock_from"),
+    comment="the audit: what a worker process says it started, and what was seen of it; whole intervals are merged",
+)
+
+Index(
+    "ix_completeness_missing",
+    completeness.c.cluster_id,
+    completeness.c.ended_at,
+    postgresql_where=completeness.c.missing > 0,
+)
+
 set_aside = Table(
     "set_aside",
     metadata,

@@ -11,6 +11,7 @@ from typing import LiteralString
 import psycopg
 from psycopg.types.json import Jsonb
 
+from flower_store import beats
 from flower_store.events import WorkerEvent
 
 HEARTBEATS_MISSED = 5
@@ -53,6 +54,7 @@ def write(connection: psycopg.Connection, events: Sequence[WorkerEvent], ids: Ma
         _many(cursor, _BEAT, _newest(row for row in rows if row["type"] != "worker-offline"))
         _many(cursor, _OFFLINE, _newest(row for row in rows if row["type"] == "worker-offline"))
         _many(cursor, _LOG, [row for row in rows if row["type"] in {"worker-online", "worker-offline"}])
+    beats.write(connection, events, ids)
 
 
 def _many(cursor: psycopg.Cursor, statement: LiteralString, rows: Sequence[Mapping[str, object]]) -> None:

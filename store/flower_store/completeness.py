@@ -1,0 +1,314 @@
+"""The completeness audit: how many task starts of each worker process were not seen, when, and why.
+
+One leader at a time audits; a second one, for the moment of a change, waits for the first one's transaction. What was
+audited stays as it is, but for intervals in which something is missing: they are counted again, because what is
+redelivered or comes out of a spool may still arrive. The arithmetic is in `intervals.py`.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import LiteralString
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from flower_store import intervals, losses, writes
+from flower_store.intervals import Beat, Interval, Process
+
+MOST_BEATS = 50_000
+"""Heartbeats weighed in one transaction: a minute and a half of a thousand workers."""
+
+MOST_AGAIN = 500
+"""Intervals counted again in one transaction."""
+
+KEPT = timedelta(days=30)
+"""How long what was audited is kept, as long as tasks are by default; a process that fell silent, a tenth of it."""
+
+SLACK = timedelta(milliseconds=500)
+"""Events of an interval by their clock may be so far outside of it by their time: a process reads its clock twice,
+and may be interrupted in between. Under the time that a restarted worker needs until it starts a task."""
+
+Who = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What one round did: heartbeats weighed, starts found missing in new intervals, intervals corrected."""
+
+    beats: int
+    missing: int
+    corrected: int
+
+
+def audit(
+    store: writes.Writer, *, grace: timedelta = timedelta(seconds=10), again_for: timedelta = timedelta(days=2)
+) -> Audited:
+    """Weigh the heartbeats that were stored at least `grace` ago; events that belong to them may be that late.
+
+    By the time of storing, not by their own: a backlog is audited as it comes in, and a wrong clock delays nothing.
+    What is missing is counted again for `again_for`.
+    """
+    with store.session() as connection, connection.transaction():
+        connection.execute(_ALONE, (store.cluster_id,))
+        beats = _take(connection, store.cluster_id, grace)
+        found = _intervals(connection, beats)
+        counted = _explained(connection, store.cluster_id, _counted(connection, store.cluster_id, found))
+        _keep(connection, store.cluster_id, counted)
+        corrected = _again(connection, store.cluster_id, again_for)
+    return Audited(sum(map(len, beats.values())), sum(one.missing for one in counted), corrected)
+
+
+def prune(store: writes.Writer, *, kept: timedelta = KEPT) -> None:
+    """Forget what was audited long ago, and processes that have been silent for long."""
+    with store.session() as connection:
+        connection.execute(_PRUNE, (store.cluster_id, kept))
+        connection.execute(_PRUNE_PROCESSES, (store.cluster_id, kept / 10))
+
+
+def _take(connection: psycopg.Connection, cluster_id: int, grace: timedelta) -> dict[Who, list[Beat]]:
+    beats: defaultdict[Who, list[Beat]] = defaultdict(list)
+    for worker_id, pid, *beat in connection.execute(_TAKE, (cluster_id, grace, MOST_BEATS)):
+        beats[worker_id, pid].append(Beat(*beat))
+    return beats
+
+
+def _intervals(connection: psycopg.Connection, beats: Mapping[Who, Sequence[Beat]]) -> list[Interval]:
+    """The intervals between these heartbeats; the processes are moved on behind them."""
+    known = _processes(connection, beats)
+    found: list[Interval] = []
+    moved: list[tuple[object, ...]] = []
+    for who in sorted(beats):
+        process, between = intervals.follow(*who, known.get(who), beats[who])
+        found += between
+        if process is not None and process != known.get(who):
+            last = process.last
+            moved.append(
+                (
+                    *who, process.incarnation, process.begun_at, last.at, last.clock, last.processed, last.active,
+                    last.received_at, process.idle_at, process.idle_clock,
+                )
+            )  # fmt: skip
+    _many(connection, _MOVE, moved)
+    return found
+
+
+def _processes(connection: psycopg.Connection, who: Iterable[Who]) -> dict[Who, Process]:
+    workers = sorted({worker_id for worker_id, _ in who})
+    rows = connection.execute(_PROCESSES, (workers,))
+    return {
+        (worker_id, pid): Process(
+            incarnation, begun_at, Beat(at, clock, processed, active, False, received_at), idle_at, idle_clock
+        )
+        for (
+            worker_id, pid, incarnation, begun_at, at, clock, processed, active, received_at, idle_at, idle_clock
+        ) in rows
+    }  # fmt: skip
+
+
+def _counted(connection: psycopg.Connection, cluster_id: int, found: Sequence[Interval]) -> list[Interval]:
+    """The intervals with what the log holds of them, and those of which it holds nothing at all marked as such.
+
+    Those that take too long to count are left out, or nothing would ever be audited again.
+    """
+    counted: list[Interval] = []
+    for group in intervals.ranges(found):
+        since, until = group[0].began_at - SLACK, max(one.ended_at for one in group) + SLACK
+        columns = [
+            [getattr(one, name) for one in group]
+            for name in ("worker_id", "pid", "clock_from", "clock_to", "began_at", "ended_at")
+        ]
+        try:
+            with connection.transaction():
+                connection.execute(_NOT_LONG)
+                rows = connection.execute(_COUNT, (*columns, cluster_id, since, until, SLACK, SLACK)).fetchall()
+        except psycopg.errors.QueryCanceled:
+            continue
+        seen = {position: (started, others) for position, started, others in rows}
+        for position, interval in enumerate(group, 1):
+            started, others = seen.get(position, (0, 0))
+            silent = losses.EVENTS_OFF if not started and not others else losses.UNKNOWN
+            one = replace(interval, seen=started)
+            counted.append(replace(one, cause=silent if one.missing else None))
+    return counted
+
+
+def _explained(connection: psycopg.Connection, cluster_id: int, counted: Sequence[Interval]) -> list[Interval]:
+    """With the gap that lies over each interval in which something is missing, where there is one."""
+    short = [one for one in counted if one.missing]
+    if not short:
+        return list(counted)
+    columns = [
+        [getattr(one, name) for one in short] for name in ("began_at", "ended_at", "received_from", "received_to")
+    ]
+    rows = connection.execute(_GAPS, (*columns, cluster_id)).fetchall()
+    gaps = {id(short[position - 1]): (reason, gap_id) for position, reason, gap_id in rows}
+    return [_with_gap(one, gaps.get(id(one))) for one in counted]
+
+
+def _with_gap(interval: Interval, gap: tuple[str, int] | None) -> Interval:
+    return interval if gap is None else replace(interval, cause=gap[0], gap_id=gap[1])
+
+
+def _keep(connection: psycopg.Connection, cluster_id: int, counted: Sequence[Interval]) -> None:
+    by_process: defaultdict[Who, list[Interval]] = defaultdict(list)
+    for interval in counted:
+        by_process[interval.worker_id, interval.pid].append(interval)
+    firsts = [min(found, key=_order) for found in by_process.values()]
+    tails = _tails(connection, firsts)
+    rows = [
+        row
+        for who, found in sorted(by_process.items())
+        for row in intervals.compact(tails.get(who), sorted(found, key=_order))
+    ]
+    _store(connection, cluster_id, rows)
+
+
+def _order(interval: Interval) -> tuple[int, int]:
+    return interval.incarnation, interval.clock_from
+
+
+def _tails(connection: psycopg.Connection, firsts: Sequence[Interval]) -> dict[Who, Interval]:
+    """The rows that end where these intervals begin."""
+    columns = [[getattr(one, name) for one in firsts] for name in ("worker_id", "pid", "incarnation", "clock_from")]
+    return {(one.worker_id, one.pid): one for one in _read(connection, _TAILS, columns)}
+
+
+def _again(connection: psycopg.Connection, cluster_id: int, within: timedelta) -> int:
+    """Count again where something is missing, the sooner the younger it is; returns how many rows changed."""
+    due = _read(connection, _DUE, (cluster_id, within, MOST_AGAIN))
+    if not due:
+        return 0
+    # A gap is known a few seconds after it, and may be known only now.
+    now = _explained(connection, cluster_id, _counted(connection, cluster_id, due))
+    before = {one.id: one for one in due}
+    _store(connection, cluster_id, now)
+    return sum(before[one.id] != one for one in now)
+
+
+def _store(connection: psycopg.Connection, cluster_id: int, rows: Sequence[Interval]) -> None:
+    values = [
+        (
+            cluster_id, one.worker_id, one.pid, one.incarnation, one.clock_from, one.clock_to, one.began_at,
+            one.ended_at, one.received_from, one.received_to, one.processed, one.seen, one.missing, one.cause,
+            one.gap_id,
+        )
+        for one in rows
+    ]  # fmt: skip
+    _many(connection, _STORE, values)
+
+
+def _read(connection: psycopg.Connection, statement: LiteralString, parameters: Sequence[object]) -> list[Interval]:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        rows = cursor.execute(statement, parameters).fetchall()
+    return [Interval(**dict(zip(_FIELDS, row, strict=True))) for row in rows]
+
+
+def _many(connection: psycopg.Connection, statement: LiteralString, rows: Sequence[tuple[object, ...]]) -> None:
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.executemany(statement, rows)
+
+
+_ALONE: LiteralString = "SELECT pg_advisory_xact_lock(hashtext('flower audit'), %s)"
+
+_NOT_LONG: LiteralString = "SET LOCAL statement_timeout = '5s'"
+
+_TAKE: LiteralString = """
+DELETE FROM process_beat b USING (
+  SELECT worker_id, b.pid, at, clock FROM process_beat b JOIN worker w ON w.id = worker_id
+  WHERE w.cluster_id = %s AND stored_at <= now() - %s ORDER BY stored_at LIMIT %s
+) due
+WHERE (b.worker_id, b.pid, b.at, b.clock) = (due.worker_id, due.pid, due.at, due.clock)
+RETURNING b.worker_id, b.pid, b.at, b.clock, b.processed, b.active, b.online, b.received_at
+"""
+
+_PROCESSES: LiteralString = """
+SELECT worker_id, pid, incarnation, begun_at, at, clock, processed, active, received_at, idle_at, idle_clock
+FROM process WHERE worker_id = ANY(%s)
+"""
+
+_MOVE: LiteralString = """
+INSERT INTO process
+  (worker_id, pid, incarnation, begun_at, at, clock, processed, active, received_at, idle_at, idle_clock)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (worker_id, pid) DO UPDATE SET incarnation = excluded.incarnation, begun_at = excluded.begun_at,
+  at = excluded.at, clock = excluded.clock, processed = excluded.processed, active = excluded.active,
+  received_at = excluded.received_at, idle_at = excluded.idle_at, idle_clock = excluded.idle_clock
+"""
+
+# One reading of the log for all intervals of a stretch of time. A process that was heard of at all in an interval sends
+# task events; starts are told apart by their clock, which a process gives once.
+_COUNT: LiteralString = """
+WITH i AS (
+  SELECT * FROM unnest(%s::integer[], %s::integer[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[])
+  WITH ORDINALITY AS i (worker_id, pid, clock_from, clock_to, began_at, ended_at, position)
+), e AS (
+  SELECT worker_id, pid, clock, at, type FROM task_event WHERE cluster_id = %s AND at BETWEEN %s AND %s AND clock > 0
+)
+SELECT i.position, count(DISTINCT e.clock) FILTER (WHERE e.type = 'task-started'), count(*)
+FROM i JOIN e ON e.worker_id = i.worker_id AND e.pid = i.pid AND e.clock > i.clock_from AND e.clock < i.clock_to
+  AND e.at BETWEEN i.began_at - %s AND i.ended_at + %s
+GROUP BY i.position
+"""
+
+# By the workers' time and by ours: a worker's clock may be wrong, and a backlog arrives late.
+_GAPS: LiteralString = """
+SELECT i.position, g.reason, g.id FROM
+  unnest(%s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[])
+  WITH ORDINALITY AS i (began_at, ended_at, received_from, received_to, position)
+CROSS JOIN LATERAL (
+  SELECT reason, id FROM gap WHERE cluster_id = %s AND (
+    started_at <= i.ended_at + interval '2 s' AND ended_at >= i.began_at - interval '2 s' OR
+    started_at <= i.received_to + interval '2 s' AND ended_at >= i.received_from - interval '2 s')
+  ORDER BY least(ended_at, i.ended_at) - greatest(started_at, i.began_at) DESC, id LIMIT 1
+) g
+"""
+
+_FIELDS = (
+    "id", "worker_id", "pid", "incarnation", "clock_from", "clock_to", "began_at", "ended_at", "received_from",
+    "received_to", "processed", "seen", "cause", "gap_id",
+)  # fmt: skip
+
+_TAILS: LiteralString = """
+SELECT c.id, c.worker_id, c.pid, c.incarnation, c.clock_from, c.clock_to, c.began_at, c.ended_at, c.received_from,
+  c.received_to, c.processed, c.seen, c.cause, c.gap_id
+FROM unnest(%s::integer[], %s::integer[], %s::integer[], %s::bigint[]) AS i (worker_id, pid, incarnation, clock_from)
+CROSS JOIN LATERAL (
+  SELECT * FROM completeness c
+  WHERE c.worker_id = i.worker_id AND c.pid = i.pid AND c.incarnation = i.incarnation AND c.clock_from < i.clock_from
+  ORDER BY c.clock_from DESC LIMIT 1
+) c
+WHERE c.clock_to = i.clock_from
+"""
+
+_DUE: LiteralString = """
+SELECT id, worker_id, pid, incarnation, clock_from, clock_to, began_at, ended_at, received_from, received_to,
+  processed, seen, cause, gap_id
+FROM completeness
+WHERE cluster_id = %s AND missing > 0 AND ended_at > now() - %s
+  AND (cause <> 'events_off' OR received_to > now() - interval '10 minutes')
+  AND checked_at < now() - least(interval '10 minutes', (now() - received_to) / 4)
+ORDER BY ended_at DESC LIMIT %s
+"""
+
+_STORE: LiteralString = """
+INSERT INTO completeness (cluster_id, worker_id, pid, incarnation, clock_from, clock_to, began_at, ended_at,
+  received_from, received_to, processed, seen, missing, cause, gap_id)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (worker_id, pid, incarnation, clock_from) DO UPDATE SET clock_to = excluded.clock_to,
+  ended_at = excluded.ended_at, received_to = excluded.received_to, processed = excluded.processed,
+  seen = excluded.seen, missing = excluded.missing, cause = excluded.cause, gap_id = excluded.gap_id,
+  checked_at = now()
+"""
+
+_PRUNE: LiteralString = """
+DELETE FROM completeness WHERE id IN (
+  SELECT id FROM completeness WHERE cluster_id = %s AND ended_at < now() - %s LIMIT 10000
+)
+"""
+
+_PRUNE_PROCESSES: LiteralString = """
+DELETE FROM process p USING worker w WHERE w.id = p.worker_id AND w.cluster_id = %s AND p.received_at < now() - %s
+"""
