@@ -24,6 +24,7 @@ from flower_api.problems import ErrorPage, Problems
 from flower_api.reads import Reads
 from flower_api.reference import ReferenceAssets
 from flower_api.settings import ApiSettings
+from flower_api.v1 import router as native
 from flower_store import errors, notices, schema
 from flower_store.settings import StoreSettings
 
@@ -56,7 +57,7 @@ def create_app(
         route_handlers=[
             *health.HANDLERS,
             *reference.handlers(settings, reference_assets),
-            Router("/", route_handlers=[stream.stream, router.router()], guards=guards),
+            Router("/", route_handlers=[stream.stream, router.router(), native.router()], guards=guards),
             Router("/", route_handlers=extra_handlers, guards=guards, include_in_schema=False),
         ],
         dependencies={

@@ -1,6 +1,6 @@
 """What a client is told when something goes wrong: never a traceback, a statement, or where the database is.
 
-Our own addresses answer with problem details (RFC 9457); `/api/…` answers in plain text as Flower did.
+Our own addresses answer with problem details (RFC 9457); `/api/…`, but for `/api/v1/…`, in plain text as Flower did.
 """
 
 import http
@@ -36,6 +36,7 @@ class Problems:
 
     def __init__(self, *, root: str, error_page: ErrorPage | None = None) -> None:
         self._api = f"{root}/api/"
+        self._native = f"{root}/api/v1/"
         self._error_page = error_page
 
     def handle(self, request: AnyRequest, error: Exception) -> Response[Any]:
@@ -46,7 +47,8 @@ class Problems:
         return self._response(request, problem, headers=_headers(error))
 
     def _response(self, request: AnyRequest, problem: Problem, *, headers: dict[str, str]) -> Response[Any]:
-        if request.url.path.startswith(self._api):
+        path = request.url.path
+        if path.startswith(self._api) and not path.startswith(self._native):
             return Response(
                 problem.detail.encode(errors="replace"),
                 status_code=problem.status,
@@ -54,7 +56,8 @@ class Problems:
                 encoding="UTF-8",
                 headers=headers,
             )
-        if self._error_page is not None and "text/html" in request.headers.get("accept", ""):
+        page_wanted = not path.startswith(self._native) and "text/html" in request.headers.get("accept", "")
+        if self._error_page is not None and page_wanted:
             return self._error_page(request, problem)
         return Response(
             msgspec.json.encode(problem),

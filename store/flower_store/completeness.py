@@ -305,7 +305,7 @@ ON CONFLICT (worker_id, pid, incarnation, clock_from) DO UPDATE SET clock_to = e
 
 _PRUNE: LiteralString = """
 DELETE FROM completeness WHERE id IN (
-  SELECT id FROM completeness WHERE cluster_id = %s AND ended_at < now() - %s LIMIT 10000
+  SELECT id FROM completeness WHERE cluster_id = %s AND began_at < now() - %s LIMIT 10000
 )
 """
 

@@ -35,3 +35,8 @@ SENTENCES: Mapping[str, str] = {
 def sentence(reason: str) -> str:
     """What this reason means; one that this build does not know, in its own words."""
     return SENTENCES.get(reason) or f"{reason.replace('_', ' ').capitalize()}."
+
+
+def words(reason: str) -> str:
+    """The reason as it stands in the middle of a sentence."""
+    return "cause unknown" if reason == UNKNOWN else reason.replace("_", " ")

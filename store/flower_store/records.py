@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 from uuid import UUID
 
@@ -209,8 +209,73 @@ class GapRecord:
     reason: str
     detail: str
     count: int | None = None
+    missing: int = 0
+    """Task starts that the audit misses in it."""
 
     @property
     def sentence(self) -> str:
         """What the reason means."""
         return losses.sentence(self.reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAsideRecord:
+    """A message that could not be taken as it was; `body` is what was kept of it."""
+
+    id: int
+    received_at: datetime
+    reason: str
+    detail: str
+    routing_key: str
+    content_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissedRecord:
+    """Task starts that were not seen, of one cause: of one worker, or of several in one gap.
+
+    `repaired` is how many of those tasks the result backend knew the end of.
+    """
+
+    worker: str
+    workers: int
+    pid: int | None
+    began_at: datetime
+    ended_at: datetime
+    started: int
+    missing: int
+    repaired: int
+    cause: str
+
+    @property
+    def sentence(self) -> str:
+        """What was missed, for people; times are UTC."""
+        one = self.missing == 1
+        whose = self.worker if self.workers == 1 else f"{self.workers:,} workers"
+        told = (
+            f"{self.missing:,} task {'start' if one else 'starts'} of {whose} between {_clock(self.began_at)} and "
+            f"{_clock(self.ended_at)} {'was' if one else 'were'} not seen ({losses.words(self.cause)})"
+        )
+        if not self.repaired:
+            return told
+        were = "was" if self.repaired == 1 else "were"
+        return f"{told}; {self.repaired:,} {were} repaired from the result backend"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecord:
+    """What the audit knows of an interval: tasks started as worker processes say, and as they were seen.
+
+    `audited_until` is the last heartbeat that was weighed, None before the first.
+    """
+
+    started: int
+    seen: int
+    missing: int
+    repaired: int
+    audited_until: datetime | None
+
+
+def _clock(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%H:%M:%S}"

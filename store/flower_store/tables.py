@@ -387,6 +387,8 @@ completeness = Table(
     comment="the audit: what a worker process says it started, and what was seen of it; whole intervals are merged",
 )
 
+# Not by their end, which moves while a row grows.
+Index("ix_completeness_began", completeness.c.cluster_id, completeness.c.began_at)
 Index(
     "ix_completeness_missing",
     completeness.c.cluster_id,
@@ -407,6 +409,8 @@ set_aside = Table(
     Column("body", LargeBinary, nullable=False, comment="at most 64 KiB of it"),
     comment="messages that could not be taken as they were",
 )
+
+Index("ix_set_aside_newest", set_aside.c.cluster_id, set_aside.c.id)
 
 collector = Table(
     "collector",

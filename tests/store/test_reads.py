@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flower_store import cursors, database, errors, factories, losses, notices
 from flower_store.factories import NOON, a_success, an_event
-from flower_store.reads import clusters, series, tasks, workers
+from flower_store.reads import clusters, gaps, series, tasks, workers
 from flower_store.reads.tasks import TaskQuery
 from flower_store.records import Count
 from flower_store.settings import StoreSettings
@@ -201,7 +201,7 @@ def test_gaps_are_remembered(writer: Writer, settings: StoreSettings) -> None:
     writer.record_gap(NOON, NOON + timedelta(seconds=4), reason=losses.COLLECTOR_AWAY)
     writer.record_gap(NOON, NOON + timedelta(seconds=5), reason=losses.QUEUE_OVERFLOW, count=7)
 
-    found = read(settings, lambda connection: clusters.gaps(connection, writer.cluster_id))
+    found = read(settings, lambda connection: gaps.gaps(connection, writer.cluster_id)).items
 
     assert [(gap.reason, gap.ended_at - gap.started_at, gap.count) for gap in found] == [
         ("queue_overflow", timedelta(seconds=5), 7),

@@ -8,7 +8,8 @@ from litestar import get
 from litestar.response import Template
 
 from flower_api.reads import Reads
-from flower_store.reads import clusters, series, tasks, workers
+from flower_store.reads import gaps as stored_gaps
+from flower_store.reads import series, tasks, workers
 from flower_store.records import GapRecord, TaskSummary
 from flower_web import chart as charts
 from flower_web import figures as six
@@ -47,7 +48,7 @@ async def overview(reads: GivenReads, visit: GivenVisit) -> Template:
     async with reads.connect() as connection:
         buckets = await series.throughput(connection, cluster_id, since, until, step=charts.STEP)
         failures = await tasks.failures(connection, cluster_id, limit=_FAILURES)
-        gaps = await clusters.gaps(connection, cluster_id, limit=5)
+        gaps = (await stored_gaps.gaps(connection, cluster_id, since=since, limit=50)).items
     page = Overview(
         six.figures(measured, visit.addresses),
         charts.chart(buckets, since, until),

@@ -29,6 +29,7 @@ def _audits() -> None:
     """What was lost, where and why."""
     op.add_column("gap", sa.Column("count", sa.BigInteger(), nullable=True, comment="events lost; null: not known"))
     op.create_index("ix_gap_ended", "gap", ["cluster_id", "ended_at"])
+    op.create_index("ix_set_aside_newest", "set_aside", ["cluster_id", "id"])
     _beats()
     _completeness()
 
@@ -104,6 +105,7 @@ def _completeness() -> None:
         ),
         comment="the audit: what a worker process says it started, and what was seen of it; whole intervals are merged",
     )
+    op.create_index("ix_completeness_began", "completeness", ["cluster_id", "began_at"])
     op.create_index(
         "ix_completeness_missing",
         "completeness",

@@ -1,4 +1,4 @@
-"""Clusters, their collectors, and the gaps in their history."""
+"""Clusters and their collectors."""
 
 from datetime import timedelta
 
@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flower_store import tables
-from flower_store.records import ClusterRecord, CollectorRecord, GapRecord
+from flower_store.records import ClusterRecord, CollectorRecord
 
 ALIVE_FOR = timedelta(seconds=10)
 """A collector beats every two seconds; five missed beats and it counts as gone."""
@@ -46,15 +46,3 @@ async def collectors(connection: AsyncConnection, cluster_id: int, *, limit: int
         .limit(limit)
     )  # fmt: skip
     return [CollectorRecord(**row) for row in rows.mappings()]
-
-
-async def gaps(connection: AsyncConnection, cluster_id: int, *, limit: int = 20) -> list[GapRecord]:
-    """The newest gaps."""
-    c = tables.gap.c
-    rows = await connection.execute(
-        select(c.started_at, c.ended_at, c.reason, c.detail, c.count)
-        .where(c.cluster_id == cluster_id)
-        .order_by(c.ended_at.desc())
-        .limit(limit)
-    )
-    return [GapRecord(*row) for row in rows]

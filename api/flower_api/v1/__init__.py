@@ -1,0 +1,1 @@
+"""Our own addresses, under `/api/v1/`: JSON, problem details, cursors."""

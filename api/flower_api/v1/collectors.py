@@ -1,0 +1,70 @@
+"""`/api/v1/clusters/…/collectors`: who collects, and what it promises."""
+
+from datetime import datetime
+
+import msgspec
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from flower_api import arguments
+from flower_api.reads import Reads
+from flower_api.v1 import parameters
+from flower_store.reads import clusters
+from flower_store.records import CollectorRecord
+
+
+class Collector(msgspec.Struct, frozen=True, kw_only=True):
+    """A collector process. `lag` is seconds from the newest stored event's time to its commit."""
+
+    hostname: str
+    pid: int
+    version: str
+    alive: bool
+    promise: str
+    started_at: datetime
+    beat_at: datetime
+    stopped_at: datetime | None
+    broker_away_since: datetime | None
+    stored: int
+    set_aside: int
+    lag: float | None
+
+
+class Collectors(msgspec.Struct, frozen=True, kw_only=True):
+    """Collectors of a cluster, the one heard of last first."""
+
+    collectors: list[Collector]
+
+
+@get(
+    "/collectors",
+    guards=[arguments.only("limit")],
+    responses=parameters.answered(Collectors, "the collectors heard of last"),
+    summary="Who collects",
+)
+async def list_collectors(
+    slug: FromPath[str], reads: NamedDependency[Reads], *, limit: parameters.Limit = 20
+) -> Collectors:
+    """What each collector promises and how far it is."""
+    cluster = await reads.cluster(slug)
+    async with reads.connect() as connection:
+        found = await clusters.collectors(connection, cluster.id, limit=limit)
+    return Collectors(collectors=[_collector(one) for one in found])
+
+
+def _collector(record: CollectorRecord) -> Collector:
+    return Collector(
+        hostname=record.hostname,
+        pid=record.pid,
+        version=record.version,
+        alive=record.alive,
+        promise=record.promise,
+        started_at=record.started_at,
+        beat_at=record.beat_at,
+        stopped_at=record.stopped_at,
+        broker_away_since=record.broker_away_at,
+        stored=record.stored,
+        set_aside=record.set_aside,
+        lag=None if record.lag is None else record.lag.total_seconds(),
+    )

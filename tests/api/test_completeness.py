@@ -1,0 +1,168 @@
+"""`/api/v1/clusters/…`: gaps, the audit, collectors, input that was set aside."""
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from tests.api import written
+
+from flower_store import completeness, losses
+from flower_store.events import SetAside
+from flower_store.factories import a_heartbeat
+from flower_store.writes import Instance, Writer
+
+HERE = "/api/v1/clusters/default"
+START = written.START
+SECOND = timedelta(seconds=1)
+
+
+def iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def get(api: httpx.Client, path: str, **query: Any) -> Any:
+    answer = api.get(f"{HERE}/{path}", params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_gaps_say_when_why_and_how_many(api: httpx.Client, writer: Writer) -> None:
+    writer.record_gap(START, START + 4 * SECOND, reason=losses.QUEUE_OVERFLOW, count=7, detail="flower.default")
+
+    document = get(api, "gaps")
+
+    assert document == {
+        "gaps": [
+            {
+                "from": iso(START),
+                "until": iso(START + 4 * SECOND),
+                "reason": "queue_overflow",
+                "sentence": losses.sentence("queue_overflow"),
+                "detail": "flower.default",
+                "count": 7,
+                "starts_missing": 0,
+            }
+        ],
+        "next": None,
+    }
+
+
+def test_gaps_of_an_interval_are_those_that_touch_it(api: httpx.Client, writer: Writer) -> None:
+    for second in (0, 100, 200):
+        writer.record_gap(START + second * SECOND, START + (second + 10) * SECOND, reason=f"r{second}")
+
+    found = get(api, "gaps", **{"from": iso(START + 105 * SECOND), "until": iso(START + 150 * SECOND)})
+
+    assert [gap["reason"] for gap in found["gaps"]] == ["r100"]
+
+
+def test_gaps_are_paged_without_one_twice(api: httpx.Client, writer: Writer) -> None:
+    for number in range(5):
+        writer.record_gap(START, START + SECOND, reason=f"r{number}")
+
+    first = get(api, "gaps", limit=2)
+    second = get(api, "gaps", limit=2, after=first["next"])
+    third = get(api, "gaps", limit=2, after=second["next"])
+
+    assert [gap["reason"] for page in (first, second, third) for gap in page["gaps"]] == ["r4", "r3", "r2", "r1", "r0"]
+    assert third["next"] is None
+
+
+def test_what_the_audit_misses_is_told_in_a_sentence(api: httpx.Client, writer: Writer) -> None:
+    begin = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+    writer.record_gap(begin, begin + 4 * SECOND, reason=losses.COLLECTOR_AWAY)
+    writer.write([], [a_heartbeat(8, clock=10, processed=0), a_heartbeat(12, clock=90, processed=525)])
+    completeness.audit(writer, grace=0 * SECOND)
+
+    document = get(api, "completeness", **{"from": iso(begin), "until": iso(begin + timedelta(hours=1))})
+
+    assert (document["started"], document["seen"], document["missing"]) == (525, 0, 525)
+    assert document["audited_until"] == iso(begin + 12 * SECOND)
+    (interval,) = document["intervals"]
+    assert interval["sentence"] == (
+        "525 task starts of celery@a between 12:00:08 and 12:00:12 were not seen (events off)."
+    )
+
+
+def test_the_gap_that_explains_a_difference_tells_its_cost(api: httpx.Client, writer: Writer) -> None:
+    begin = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+    writer.record_gap(begin + 8 * SECOND, begin + 12 * SECOND, reason=losses.COLLECTOR_AWAY)
+    writer.write([], [a_heartbeat(8, clock=10, processed=0), a_heartbeat(12, clock=90, processed=1)])
+    completeness.audit(writer, grace=0 * SECOND)
+
+    (gap,) = get(api, "gaps")["gaps"]
+    (interval,) = get(api, "completeness", **{"from": iso(begin), "until": iso(begin + 60 * SECOND)})["intervals"]
+
+    assert gap["starts_missing"] == 1
+    assert interval["sentence"] == (
+        "1 task start of celery@a between 12:00:08 and 12:00:12 was not seen (collector away)."
+    )
+
+
+def test_collectors_say_what_they_promise(api: httpx.Client, writer: Writer) -> None:
+    instance = Instance(id=uuid4(), hostname="h", pid=7, version="3", promise="Everything.")
+    writer.beat(instance, stored=5, aside=2, lag=0.5 * SECOND)
+
+    (collector,) = get(api, "collectors")["collectors"]
+
+    assert (collector["promise"], collector["alive"], collector["stored"]) == ("Everything.", True, 5)
+    assert (collector["set_aside"], collector["lag"], collector["broker_away_since"]) == (2, 0.5, None)
+
+
+def test_input_that_was_set_aside_can_be_looked_at(api: httpx.Client, writer: Writer) -> None:
+    bodies = [b"plain", b"\xff\x00", "é".encode()]
+    writer.write([], [], [aside("no_id", body) for body in bodies])
+    writer.write([], [], [aside("not_json", b"{")])
+
+    first = get(api, "set-aside", limit=2)
+    second = get(api, "set-aside", limit=2, before=first["next"])
+
+    found = [message["body"] or base64.b64decode(message["body_base64"]) for message in first["messages"]]
+    found += [message["body"] or base64.b64decode(message["body_base64"]) for message in second["messages"]]
+    assert found == ["{", "é", b"\xff\x00", "plain"]
+    assert first["counts"] == {"no_id": 3, "not_json": 1}
+    assert second["next"] is None
+    assert [one["reason"] for one in get(api, "set-aside", reason="not_json")["messages"]] == ["not_json"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "detail"),
+    [
+        ("gaps?frm=2026-01-01", 400, "did you mean 'from'"),
+        ("gaps?from=yesterday", 400, "from"),
+        ("gaps?after=x", 400, "is not a cursor"),
+        ("gaps?limit=0", 400, "limit"),
+        ("completeness?from=2026-01-02&until=2026-01-01", 400, "earlier than until"),
+        ("set-aside?limit=101", 400, "limit"),
+        ("collectors?from=now", 400, "unknown argument"),
+    ],
+)
+def test_what_cannot_be_read_is_a_problem_that_says_so(
+    standing_api: httpx.Client, path: str, status: int, detail: str
+) -> None:
+    answer = standing_api.get(f"{HERE}/{path}", headers={"Accept": "text/html"})
+
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (answer.status_code, answer.json()["status"]) == (status, status)
+    assert detail in answer.json()["detail"]
+
+
+def test_a_cluster_that_is_not_there_is_a_problem(standing_api: httpx.Client) -> None:
+    answer = standing_api.get("/api/v1/clusters/nowhere/gaps")
+
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert "nowhere" in answer.json()["detail"]
+
+
+def aside(reason: str, body: bytes) -> SetAside:
+    return SetAside(
+        received_at=START,
+        reason=reason,
+        detail="d",
+        routing_key="task.multi",
+        content_type="application/json",
+        body=body,
+    )
