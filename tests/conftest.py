@@ -1,7 +1,10 @@
 """The services that tests ask for by fixture name; each file of tests/services says what it gives.
 
 A test that asks for one of them is no unit test and is marked `service`; `./run check` leaves it to `./run test`.
+Tests marked `faults` take minutes and lie in tests/faults; only `--faults` (`./run test-faults`) runs them.
 """
+
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +19,25 @@ pytest_plugins = (
 SERVICES = frozenset({"browser", "postgres_url", "rabbitmq", "redis_session_url", "start_worker"})
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+FAULTS = Path(__file__).with_name("faults")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--faults", action="store_true", help="also run the long tests of tests/faults")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and SERVICES.intersection(item.fixturenames):
             item.add_marker(pytest.mark.service)
+        if item.get_closest_marker("faults") and FAULTS not in item.path.parents:
+            raise pytest.UsageError(f"{item.nodeid} is marked `faults`: ./run test-faults looks in tests/faults alone")
+    if not config.getoption("--faults"):
+        _leave_out_long_ones(config, items)
+
+
+def _leave_out_long_ones(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Here and not by `-m` in pyproject.toml, which an `-m` of the command line would replace."""
+    long = [item for item in items if item.get_closest_marker("faults")]
+    items[:] = [item for item in items if item not in long]
+    config.hook.pytest_deselected(items=long)

@@ -43,8 +43,8 @@ def test_help_names_every_command(checkout: Path) -> None:
     answer = _run(checkout, "help")
 
     assert answer.returncode == 0
-    for command in ("demo", "test", "check", "bench", "setup", "clean"):
-        assert f"./run {command}" in answer.stdout
+    for command in ("demo", "test", "test-faults", "check", "bench", "setup", "clean"):
+        assert f"./run {command}" in (line.split("  ")[0] for line in answer.stdout.splitlines())
 
 
 def test_an_unknown_command_is_refused_with_the_list_of_those_there_are(checkout: Path) -> None:
