@@ -1,23 +1,40 @@
-"""Names and their small ids: looked up once, remembered by the process.
+"""Names and their small ids: looked up once, remembered by the process, and bounded in number.
 
-Rows are added in a transaction of their own, before the batch's: what is remembered is then committed.
+Rows are added in a transaction of their own, before the batch's: what is remembered is then committed. Beyond the
+bound of a cluster, whatever is new shares one row, named OVERFLOW: a producer that makes up ten million names costs
+one. Collectors that add names at the same moment may pass the bound by what each adds at once.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
 
-_REMEMBERED = 100_000
-"""Names remembered of one kind. Past it all are forgotten and looked up again, so memory stays bounded."""
+OVERFLOW = "(overflow)"
+"""The name of the row that stands for all names past the bound."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How many names of each kind a cluster may have."""
+
+    names: int = 10_000
+    queues: int = 10_000
+    workers: int = 10_000
+    types: int = 500
 
 
 class Dimension:
     """Ids of one table's names for one cluster. The connection must be in autocommit mode."""
 
-    def __init__(self, table: str, column: str, cluster_id: int) -> None:
+    def __init__(self, table: str, column: str, cluster_id: int, *, most: int) -> None:
         self._cluster_id = cluster_id
+        self._most = most
         self._ids: dict[str, int] = {}
+        self._full = False
+        self.overflow_id = -1
+        self._overflowed = 0
         parts = {"table": sql.Identifier(table), "name": sql.Identifier(column)}
         self._insert = sql.SQL(
             "INSERT INTO {table} (cluster_id, {name}) SELECT %s, n FROM unnest(%s::text[]) AS n ORDER BY n "
@@ -26,25 +43,46 @@ class Dimension:
         self._select = sql.SQL(
             "SELECT {name}, id FROM {table} WHERE cluster_id = %s AND {name} = ANY(%s::text[])"
         ).format(**parts)
+        self._count = sql.SQL("SELECT count(*) FROM {table} WHERE cluster_id = %s").format(**parts)
 
     def ids(self, connection: psycopg.Connection, names: Iterable[str]) -> dict[str, int]:
-        """The ids of these names; those that are new get a row. Empty names have none."""
+        """The ids of these names; those that are new get a row, or share the last one. Empty names have none."""
         wanted = {name for name in names if name}
         missing = sorted(wanted - self._ids.keys())
         if missing:
             self._learn(connection, missing)
-        return {name: self._ids[name] for name in wanted}
+        return {name: self._ids.get(name, self.overflow_id) for name in wanted}
+
+    def take_overflowed(self) -> int:
+        """How many names had to share since the last call; one that is seen again counts again."""
+        number, self._overflowed = self._overflowed, 0
+        return number
 
     def _learn(self, connection: psycopg.Connection, missing: list[str]) -> None:
-        if len(self._ids) > _REMEMBERED:
-            self._ids.clear()
         found = self._found(connection, missing)
         absent = [name for name in missing if name not in found]
         if absent:
             # Only what is absent: an INSERT that conflicts still takes a number from the sequence.
-            connection.execute(self._insert, (self._cluster_id, absent))
-            found |= self._found(connection, absent)
+            room = self._room(connection)
+            found |= self._added(connection, absent[:room])
+            if absent[room:]:
+                self.overflow_id = self._added(connection, [OVERFLOW])[OVERFLOW]
+                self._overflowed += len(absent[room:])
+        # The bound on rows is one on memory, too: names past it are not remembered.
         self._ids |= found
+
+    def _room(self, connection: psycopg.Connection) -> int:
+        if self._full:
+            return 0
+        row = connection.execute(self._count, (self._cluster_id,)).fetchone()
+        room = max(0, self._most - (row[0] if row else 0))
+        self._full = not room
+        return room
+
+    def _added(self, connection: psycopg.Connection, names: list[str]) -> dict[str, int]:
+        if names:
+            connection.execute(self._insert, (self._cluster_id, names))
+        return self._found(connection, names)
 
     def _found(self, connection: psycopg.Connection, names: list[str]) -> dict[str, int]:
         return dict(connection.execute(self._select, (self._cluster_id, names)).fetchall())

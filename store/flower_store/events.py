@@ -20,7 +20,7 @@ class TaskEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One `task-*` event.
 
     `at` is the event's own time (the sender's clock, UTC; `utcoffset` is never applied), `received_at` the
-    collector's. `clock` is the sender's Lamport clock, 0 where it has none. `digest` is a signed 64-bit hash of the
+    collector's. `clock` is the sender's Lamport clock, 0 where it has none. `digest` is a signed 32-bit hash of the
     event's bytes: the same event delivered twice has the same one. `fields` holds everything else that the event
     carries, as JSON values.
     """

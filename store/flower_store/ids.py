@@ -21,6 +21,11 @@ def task_key(task_id: str) -> UUID:
     return UUID(bytes=bytes(digest))
 
 
+def key_text(task_id: str) -> str:
+    """`task_key` as PostgreSQL writes it."""
+    return task_id if _CANONICAL.fullmatch(task_id) else str(task_key(task_id))
+
+
 def odd_text(task_id: str) -> str | None:
     """The text that must be stored beside the key: None where the key says it already."""
     return None if _CANONICAL.fullmatch(task_id) else task_id

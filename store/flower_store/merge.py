@@ -1,4 +1,4 @@
-"""The SQL of one batch: two temporary tables, the merge of tasks, the log, and the counts of what was new.
+"""The SQL of one batch: a temporary table of folded tasks, their merge, and what the log knows of them already.
 
 Every statement takes its rows in the order of their key: two collectors then lock in the same order, and no
 deadlock can arise between them (unsorted batches gave 77 in two runs, sorted ones none in five).
@@ -16,21 +16,14 @@ def _columns(names: tuple[str, ...], prefix: str = "") -> str:
     return ", ".join(f"{prefix}{name}" for name in names)
 
 
-TEMPORARY = tuple(
-    _statement(text)
-    for text in (
-        # "IF NOT EXISTS": behind pgbouncer a transaction does not know which connections have the table already.
-        "CREATE TEMPORARY TABLE IF NOT EXISTS incoming_task ON COMMIT DELETE ROWS AS "
-        f"SELECT {_columns(rows.TASK_COLUMNS)} FROM task WITH NO DATA",
-        "CREATE TEMPORARY TABLE IF NOT EXISTS incoming_event ON COMMIT DELETE ROWS AS "
-        f"SELECT {_columns(rows.EVENT_COLUMNS)}, 0::double precision AS runtime FROM task_event WITH NO DATA",
-        "CREATE TEMPORARY TABLE IF NOT EXISTS fresh_event ON COMMIT DELETE ROWS AS "
-        "SELECT key, at, type, worker_id, digest FROM task_event WITH NO DATA",
-    )
+# "IF NOT EXISTS": behind pgbouncer a transaction does not know which connections have the table already.
+TEMPORARY = _statement(
+    "CREATE TEMPORARY TABLE IF NOT EXISTS incoming_task ON COMMIT DELETE ROWS AS "
+    f"SELECT {_columns(rows.TASK_COLUMNS)} FROM task WITH NO DATA"
 )
 
 COPY_TASKS = _statement(f"COPY incoming_task ({_columns(rows.TASK_COLUMNS)}) FROM STDIN")
-COPY_EVENTS = _statement(f"COPY incoming_event ({_columns(rows.EVENT_COLUMNS)}, runtime) FROM STDIN")
+COPY_EVENTS = _statement(f"COPY task_event ({_columns(rows.EVENT_COLUMNS)}) FROM STDIN")
 
 
 def _wins(register: registers.Register) -> str:
@@ -62,28 +55,18 @@ def _assignments() -> str:
 MERGE_TASKS = _statement(
     f"INSERT INTO task AS t (cluster_id, {_columns(rows.TASK_COLUMNS)}) "
     f"SELECT %(cluster)s, {_columns(rows.TASK_COLUMNS)} FROM incoming_task ORDER BY key "
-    f"ON CONFLICT (cluster_id, key) DO UPDATE SET {_assignments()}"
+    f"ON CONFLICT (cluster_id, key) DO UPDATE SET {_assignments()} "
+    # xmax tells a new row from one that was there: of a new task the log can hold nothing yet.
+    "RETURNING key::text, id, coalesce(name_id, 0), seen_at, xmax = 0"
 )
+"""Locks every task of the batch until the commit, which makes LOGGED exact: see there."""
 
-APPEND_EVENTS = _statement(
-    f"WITH fresh AS (INSERT INTO task_event (cluster_id, {_columns(rows.EVENT_COLUMNS)}) "
-    f"SELECT %(cluster)s, {_columns(rows.EVENT_COLUMNS)} FROM incoming_event ORDER BY key, at, digest "
-    "ON CONFLICT DO NOTHING RETURNING key, at, type, worker_id, digest) "
-    "INSERT INTO fresh_event SELECT * FROM fresh"
+# LATERAL and OFFSET 0 hold the planner to one look into the index for each task, whatever it believes about a
+# partition of which it has no statistics yet.
+LOGGED = _statement(
+    "SELECT e.* FROM unnest(%(ids)s::bigint[]) AS wanted(id) CROSS JOIN LATERAL ("
+    "SELECT task_id, at, digest, type, worker_id, name_id, CASE WHEN type <= 2 THEN fields END FROM task_event "
+    "WHERE task_id = wanted.id AND at >= %(since)s AND (type <= 3 OR at <= %(until)s) OFFSET 0) AS e"
 )
-
-
-def _count(table: str, unit: str) -> bytes:
-    return _statement(
-        f"INSERT INTO {table} AS r (cluster_id, bucket, name_id, worker_id, type, count, runtime_count, runtime_sum) "
-        f"SELECT %(cluster)s, date_trunc('{unit}', f.at, 'UTC'), coalesce(t.name_id, 0), coalesce(f.worker_id, 0), "
-        "f.type, count(*), count(i.runtime), coalesce(sum(i.runtime), 0) "
-        "FROM fresh_event f JOIN incoming_event i USING (key, at, digest) "
-        "JOIN task t ON t.cluster_id = %(cluster)s AND t.key = f.key "
-        "GROUP BY 2, 3, 4, 5 ORDER BY 2, 3, 4, 5 "
-        "ON CONFLICT (cluster_id, bucket, name_id, worker_id, type) DO UPDATE SET count = r.count + excluded.count, "
-        "runtime_count = r.runtime_count + excluded.runtime_count, runtime_sum = r.runtime_sum + excluded.runtime_sum"
-    )
-
-
-COUNT = (_count("rollup_1m", "minute"), _count("rollup_1h", "hour"))
+"""What the log holds of tasks that the transaction has locked. Whoever logs an event has locked its task before, so
+nothing can be added to this answer by another collector until we commit: it is what makes the log's rows unique."""

@@ -113,7 +113,7 @@ class EventRecord:
     pid: int
     clock: int
     received_at: datetime
-    fields: Mapping[str, object] | None
+    fields: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

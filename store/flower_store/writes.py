@@ -14,14 +14,14 @@ from uuid import UUID
 import psycopg
 
 from flower_store import (
+    batch,
     database,
     dimensions,
     errors,
+    event_types,
     fold,
-    merge,
     notices,
     partitions,
-    registers,
     rows,
     schema,
     workers,
@@ -35,10 +35,12 @@ SET_ASIDE_BODY = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What one batch did: events that were new, tasks touched."""
+    """What one batch did: events that were new, tasks touched; names by kind that shared the row of those past their
+    bound since the last batch."""
 
     stored: int
     tasks: int
+    overflowed: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +54,28 @@ class Instance:
     promise: str
 
 
+_BOUNDS = dimensions.Bounds()
+_NAMED = ("task-sent", "task-received")
+
+
 class Writer:
     """Writes one cluster's events. Not thread-safe; connects at the first need and again after an outage."""
 
-    def __init__(self, settings: StoreSettings, *, cluster: str, transport: str = "", broker: str = "") -> None:
+    def __init__(
+        self,
+        settings: StoreSettings,
+        *,
+        cluster: str,
+        transport: str = "",
+        broker: str = "",
+        bounds: dimensions.Bounds = _BOUNDS,
+    ) -> None:
         self._settings = settings
+        self._bounds = bounds
         self._cluster = (cluster, transport, broker)
         self._connection: psycopg.Connection | None = None
         self._cluster_id = 0
-        self._names = dimensions.Dimension("task_name", "name", 0)
-        self._queues = dimensions.Dimension("queue", "name", 0)
-        self._workers = dimensions.Dimension("worker", "hostname", 0)
+        self._remember_nothing()
 
     @property
     def cluster_id(self) -> int:
@@ -89,19 +102,21 @@ class Writer:
         with self._translated() as connection:
             unique = list({(event.task_id, event.at, event.digest): event for event in events}.values())
             folded = fold.fold(unique)
-            found = self._ids(connection, unique, folded.values(), worker_events)
+            found = self._ids(connection, unique, worker_events)
             with connection.transaction(), connection.cursor() as cursor:
-                stored = self._write_tasks(cursor, unique, folded, found) if unique else 0
-                workers.write(connection, worker_events, found.workers)
+                stored = batch.write(cursor, self._cluster_id, unique, folded, found) if unique else 0
+                known = [event for event in worker_events if found.workers[event.hostname] != found.overflow["worker"]]
+                workers.write(connection, known, found.workers)
                 self._write_aside(cursor, aside)
                 notices.send(cursor, self._cluster_id)
-            return Written(stored=stored, tasks=len(folded))
+            return Written(stored=stored, tasks=len(folded), overflowed=self._overflowed())
 
     def write_replies(self, replies: Mapping[str, Mapping[str, object]], *, silence: timedelta) -> None:
         """Store inspect replies by host name and method."""
         with self._translated() as connection:
             found = self._workers.ids(connection, replies)
-            by_id = {found[hostname]: reply for hostname, reply in replies.items()}
+            shared = self._workers.overflow_id
+            by_id = {found[hostname]: reply for hostname, reply in replies.items() if found[hostname] != shared}
             workers.write_replies(connection, by_id, silence=silence)
             with connection.cursor() as cursor:
                 notices.send(cursor, self._cluster_id)
@@ -165,52 +180,31 @@ class Writer:
             row = connection.execute(_LEAD, (self._cluster_id, self._cluster_id)).fetchone()
             return bool(row and row[0])
 
-    def _write_tasks(
-        self,
-        cursor: psycopg.Cursor,
-        events: Sequence[TaskEvent],
-        folded: Mapping[str, fold.Folded],
-        found: rows.Ids,
-    ) -> int:
-        parameters = {"cluster": self._cluster_id}
-        for statement in merge.TEMPORARY:
-            cursor.execute(statement)
-        _copy(cursor, merge.COPY_TASKS, (rows.task_row(key, task, found) for key, task in folded.items()))
-        _copy(cursor, merge.COPY_EVENTS, (rows.event_row(event, found) for event in events))
-        cursor.execute(merge.MERGE_TASKS, parameters)
-        cursor.execute(merge.APPEND_EVENTS, parameters)
-        stored = cursor.rowcount
-        for statement in merge.COUNT:
-            cursor.execute(statement, parameters)
-        return stored
-
     def _write_aside(self, cursor: psycopg.Cursor, aside: Sequence[SetAside]) -> None:
         if aside:
             cursor.executemany(_ASIDE, [_aside_row(self._cluster_id, one) for one in aside])
 
     def _ids(
-        self,
-        connection: psycopg.Connection,
-        events: Iterable[TaskEvent],
-        folded: Iterable[fold.Folded],
-        worker_events: Iterable[WorkerEvent],
+        self, connection: psycopg.Connection, events: Iterable[TaskEvent], worker_events: Iterable[WorkerEvent]
     ) -> rows.Ids:
         hosts = {event.hostname for event in events if event.type != "task-sent"}
         hosts.update(event.hostname for event in worker_events)
-        names: set[str] = set()
-        queues: set[str] = set()
-        for task in folded:
-            described = task.described
-            sent = task.winner(_SENT)
-            if described is not None:
-                names.add(fold.text(described.fields, "name") or "")
-            if sent is not None:
-                queues.add(fold.text(sent.fields, "queue") or "")
+        told = [event.fields for event in events if event.type in _NAMED]
         return rows.Ids(
-            names=self._names.ids(connection, names),
-            queues=self._queues.ids(connection, queues),
+            names=self._names.ids(connection, {fold.text(fields, "name") or "" for fields in told}),
+            queues=self._queues.ids(connection, {fold.text(fields, "queue") or "" for fields in told}),
             workers=self._workers.ids(connection, hosts),
+            types=self._types.ids(connection, {event.type for event in events} - event_types.CODES.keys()),
+            overflow={
+                "name": self._names.overflow_id,
+                "worker": self._workers.overflow_id,
+                "type": self._types.overflow_id,
+            },
         )
+
+    def _overflowed(self) -> dict[str, int]:
+        kinds = {"name": self._names, "queue": self._queues, "worker": self._workers, "type": self._types}
+        return {kind: number for kind, dimension in kinds.items() if (number := dimension.take_overflowed())}
 
     def _connected(self) -> psycopg.Connection:
         if self._connection is None or self._connection.closed:
@@ -230,9 +224,14 @@ class Writer:
         if cluster_id != self._cluster_id:
             # Another cluster id is another database: what was remembered of the old one is wrong in it.
             self._cluster_id = cluster_id
-            self._names = dimensions.Dimension("task_name", "name", cluster_id)
-            self._queues = dimensions.Dimension("queue", "name", cluster_id)
-            self._workers = dimensions.Dimension("worker", "hostname", cluster_id)
+            self._remember_nothing()
+
+    def _remember_nothing(self) -> None:
+        bounds, cluster = self._bounds, self._cluster_id
+        self._names = dimensions.Dimension("task_name", "name", cluster, most=bounds.names)
+        self._queues = dimensions.Dimension("queue", "name", cluster, most=bounds.queues)
+        self._workers = dimensions.Dimension("worker", "hostname", cluster, most=bounds.workers)
+        self._types = dimensions.Dimension("event_type", "name", cluster, most=bounds.types)
 
     @contextmanager
     def session(self) -> Generator[psycopg.Connection]:
@@ -267,12 +266,6 @@ def _cluster_id(connection: psycopg.Connection, slug: str, transport: str, broke
     return cluster_id
 
 
-def _copy(cursor: psycopg.Cursor, statement: bytes, lines: Iterable[rows.Row]) -> None:
-    with cursor.copy(statement) as copy:
-        for line in lines:
-            copy.write_row(line)
-
-
 def _aside_row(cluster_id: int, one: SetAside) -> tuple[object, ...]:
     text = (one.reason, one.detail, one.routing_key, one.content_type)
     return (
@@ -282,8 +275,6 @@ def _aside_row(cluster_id: int, one: SetAside) -> tuple[object, ...]:
         one.body[:SET_ASIDE_BODY],
     )
 
-
-_SENT = registers.SENT
 
 _FIND_CLUSTER = "SELECT id FROM cluster WHERE slug = %s"
 

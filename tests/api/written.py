@@ -21,7 +21,7 @@ def an_event(
         pid=7,
         at=START + timedelta(seconds=second),
         clock=int(second) + 1,
-        digest=hash((kind, task_id, second, hostname)) % 2**62,
+        digest=hash((kind, task_id, second, hostname)) % 2**31,
         received_at=START,
         fields=fields,
     )

@@ -68,7 +68,7 @@ def test_workers_that_send_no_events_are_told_to(
 
         def sent_and_seen() -> bool:
             send("quiet.nothing")
-            return query("SELECT 1 FROM task_event WHERE type = 'task-succeeded' LIMIT 1") != []
+            return query("SELECT 1 FROM task_event WHERE type = 4 LIMIT 1") != []
 
         eventually(sent_and_seen)
 
@@ -82,7 +82,7 @@ def test_a_new_worker_is_told_to_send_events_as_soon_as_it_listens(
     with sending(broker_url) as send:
         send("quiet.moment")
 
-        eventually(lambda: query("SELECT 1 FROM task_event WHERE type = 'task-succeeded'"))
+        eventually(lambda: query("SELECT 1 FROM task_event WHERE type = 4"))
 
 
 def test_workers_are_left_alone_where_that_is_wished(
@@ -100,4 +100,4 @@ def test_workers_are_left_alone_where_that_is_wished(
         eventually(lambda: query("SELECT processed FROM worker") == [(2,)])
 
     assert query("SELECT hostname FROM worker") == [(worker.hostname,)]
-    assert query("SELECT type FROM task_event WHERE type <> 'task-sent'") == []
+    assert query("SELECT type FROM task_event WHERE type <> 1") == []

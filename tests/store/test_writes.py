@@ -97,7 +97,7 @@ def test_a_success_without_a_runtime_is_a_success(writer: Writer, query: Query) 
 def test_events_are_kept_as_they_came(writer: Writer, query: Query) -> None:
     writer.write([an_event("progress", 7, task_id=IDS[0], clock=9, pct=50, deep={"a": [1, None, "é"]})])
 
-    assert query("SELECT type, at, clock, fields FROM task_event") == [
+    assert query("SELECT t.name, at, clock, fields::jsonb FROM task_event JOIN event_type t ON t.id = type") == [
         ("task-progress", NOON + timedelta(seconds=7), 9, {"pct": 50, "deep": {"a": [1, None, "é"]}})
     ]
 

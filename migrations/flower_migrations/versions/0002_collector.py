@@ -20,6 +20,142 @@ def upgrade() -> None:
 
 def _log() -> None:
     """The event log, the task's row, rollups and their histograms."""
+    _tasks()
+    _event_types()
+    _events()
+    for unit in ("1m", "1h"):
+        op.alter_column(
+            f"rollup_{unit}",
+            "runtime_sum",
+            type_=sa.Numeric(),
+            comment="seconds, in whole microseconds: exact",
+            existing_comment="seconds",
+            postgresql_using="round(runtime_sum::numeric, 6)",
+        )
+    _histograms(
+        "histogram_1m", "run times by minute of the success, waits by minute of the first start; counted as rollup_1m"
+    )
+    _histograms("histogram_1h", "histogram_1m by hour")
+
+
+def _tasks() -> None:
+    """A number for the log to name a task by, narrower digests and indexes."""
+    state, worker = (_expression(name) for name in ("state", "worker_id"))
+    # A column that others are computed from cannot change its type, so these go and come again.
+    op.execute("ALTER TABLE task DROP COLUMN state, DROP COLUMN worker_id")
+    for index in ("seen", "name"):
+        op.drop_index(f"ix_task_{index}", "task")
+    digests = ", ".join(
+        f"ALTER {register}_digest TYPE integer USING ({register}_digest % 2147483648)::integer"
+        for register in _REGISTERS
+    )
+    op.execute(f"ALTER TABLE task {digests}, ADD id bigint NOT NULL GENERATED ALWAYS AS IDENTITY")
+    op.execute("COMMENT ON COLUMN task.id IS 'by which the log names the task'")
+    op.execute(
+        f"ALTER TABLE task ADD state text NOT NULL GENERATED ALWAYS AS ({state}) STORED, "
+        f"ADD worker_id integer GENERATED ALWAYS AS ({worker}) STORED"
+    )
+    op.create_index("ix_task_seen", "task", ["cluster_id", "seen_at"])
+    op.create_index("ix_task_state", "task", ["cluster_id", "state", "seen_at"])
+    op.create_index("ix_task_name", "task", ["cluster_id", "name_id", "seen_at"])
+    op.create_index("ix_task_worker", "task", ["cluster_id", "worker_id", "seen_at"])
+    failed = sa.text("state = 'FAILURE'")
+    op.create_index("ix_task_failed", "task", ["cluster_id", "failed_at"], postgresql_where=failed)
+
+
+_REGISTERS = ("sent", "received", "started", "yielded", "succeeded", "failed", "revoked", "rejected", "custom")
+
+
+def _expression(column: str) -> str:
+    """How the first revision computes a column of `task`."""
+    found = op.get_bind().scalar(
+        sa.text(
+            "SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d JOIN pg_attribute a "
+            "ON (a.attrelid, a.attnum) = (d.adrelid, d.adnum) WHERE d.adrelid = 'task'::regclass AND a.attname = :name"
+        ),
+        {"name": column},
+    )
+    return str(found)
+
+
+def _event_types() -> None:
+    op.create_table(
+        "event_type",
+        sa.Column("id", sa.SmallInteger(), sa.Identity(always=True, start=100), nullable=False),
+        sa.Column("cluster_id", sa.SmallInteger(), nullable=True, comment="null: Celery's own, everywhere the same"),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["cluster_id"], ["cluster.id"], name=op.f("fk_event_type_cluster_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_event_type")),
+        sa.UniqueConstraint("cluster_id", "name", name=op.f("uq_event_type_cluster_id_name")),
+        comment="types of task events and their small ids; those of Celery's own are fixed (event_types.py)",
+    )
+    op.execute(
+        "INSERT INTO event_type (id, name) OVERRIDING SYSTEM VALUE VALUES (1, 'task-sent'), (2, 'task-received'), "
+        "(3, 'task-started'), (4, 'task-succeeded'), (5, 'task-failed'), (6, 'task-rejected'), (7, 'task-revoked'), "
+        "(8, 'task-retried'), (9, 'task-cancelled')"
+    )
+
+
+def _events() -> None:
+    """The log again, with rows of half the size."""
+    op.execute("ALTER TABLE task_event RENAME TO task_event_first")
+    op.execute("ALTER TABLE task_event_default RENAME TO task_event_first_default")
+    op.create_table(
+        "task_event",
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("clock", sa.BigInteger(), nullable=False),
+        sa.Column("task_id", sa.BigInteger(), nullable=False, comment="id of the row in task"),
+        sa.Column("digest", sa.Integer(), nullable=False),
+        sa.Column("worker_id", sa.Integer(), nullable=False, comment="0 for task-sent: its sender is a client"),
+        sa.Column("pid", sa.Integer(), nullable=False),
+        sa.Column("lag", sa.REAL(), nullable=False, comment="seconds from its time to the collector that received it"),
+        sa.Column(
+            "name_id", sa.Integer(), nullable=False, comment="under which the event counts; 0: it was not known yet"
+        ),
+        sa.Column("cluster_id", sa.SmallInteger(), nullable=False),
+        sa.Column("type", sa.SmallInteger(), nullable=False, comment="id of event_type"),
+        sa.Column("fields", sa.Text(), nullable=False, comment="everything else that the event carries (packing.py)"),
+        comment="every task event as it came, once (batch.py), append-only, a partition a day",
+        postgresql_partition_by="RANGE (at)",
+    )
+    op.create_index("ix_task_event_task_id", "task_event", ["task_id"])
+    op.create_index(
+        "ix_task_event_at", "task_event", ["at"], postgresql_using="brin", postgresql_with={"pages_per_range": 32}
+    )
+    op.execute("CREATE TABLE task_event_default PARTITION OF task_event DEFAULT")
+    op.execute(
+        "INSERT INTO event_type (cluster_id, name) SELECT DISTINCT e.cluster_id, e.type FROM task_event_first e "
+        "WHERE NOT EXISTS (SELECT FROM event_type k WHERE k.cluster_id IS NULL AND k.name = e.type)"
+    )
+    # Into the default partition: the collector moves a day's rows when it makes the day's partition.
+    op.execute(
+        "INSERT INTO task_event SELECT e.at, e.clock, t.id, (e.digest % 2147483648)::integer, "
+        "coalesce(e.worker_id, 0), e.pid, "
+        "extract(epoch FROM e.received_at - e.at), coalesce(t.name_id, 0), e.cluster_id, k.id, coalesce(e.fields::text, '') "
+        "FROM task_event_first e JOIN task t USING (cluster_id, key) "
+        "JOIN event_type k ON k.name = e.type AND (k.cluster_id IS NULL OR k.cluster_id = e.cluster_id)"
+    )
+    op.execute("DROP TABLE task_event_first")
+
+
+def _histograms(name: str, comment: str) -> None:
+    op.create_table(
+        name,
+        sa.Column("cluster_id", sa.SmallInteger(), nullable=False),
+        sa.Column("bucket", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("name_id", sa.Integer(), nullable=False, comment="0: no event has told the name yet"),
+        sa.Column("worker_id", sa.Integer(), nullable=False),
+        sa.Column("measure", sa.SmallInteger(), nullable=False, comment="1: run time, 2: wait (histograms.py)"),
+        sa.Column(
+            "slot", sa.SmallInteger(), nullable=False, comment="the first bound that is not less (histograms.py)"
+        ),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("sum", sa.Numeric(), nullable=False, comment="seconds, in whole microseconds: exact"),
+        sa.PrimaryKeyConstraint(
+            "cluster_id", "bucket", "name_id", "worker_id", "measure", "slot", name=op.f(f"pk_{name}")
+        ),
+        comment=comment,
+    )
 
 
 # --- gaps and the completeness audit ---------------------------------------------------------------------------------

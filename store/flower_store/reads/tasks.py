@@ -3,14 +3,14 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, String, Table, and_, case, cast, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from flower_store import ids, states, tables
+from flower_store import ids, packing, states, tables
 from flower_store.cursors import Cursor
 from flower_store.records import Count, EventRecord, Page, TaskRecord, TaskSummary
 
@@ -151,14 +151,39 @@ async def one(connection: AsyncConnection, cluster_id: int, task_id: str) -> Tas
 async def events(connection: AsyncConnection, cluster_id: int, task_id: str, *, limit: int = 1000) -> list[EventRecord]:
     """The task's events in the order of their own times."""
     c = tables.task_event.c
+    row_id = select(_T.id).where(_T.cluster_id == cluster_id, _T.key == ids.task_key(task_id)).scalar_subquery()
     rows = await connection.execute(
-        select(c.type, c.at, tables.worker.c.hostname.label("worker"), c.pid, c.clock, c.received_at, c.fields)
-        .select_from(tables.task_event.outerjoin(tables.worker, tables.worker.c.id == c.worker_id))
-        .where(c.cluster_id == cluster_id, c.key == ids.task_key(task_id))
+        select(
+            c.type, tables.event_type.c.name, c.at, tables.worker.c.hostname, c.pid, c.clock, c.lag,
+            tables.task_name.c.name, c.fields,
+        )
+        .select_from(
+            tables.task_event.outerjoin(tables.worker, tables.worker.c.id == c.worker_id)
+            .outerjoin(tables.task_name, tables.task_name.c.id == c.name_id)
+            .outerjoin(tables.event_type, tables.event_type.c.id == c.type)
+        )
+        .where(c.task_id == row_id)
         .order_by(c.at, c.clock, c.digest)
         .limit(limit)
-    )
-    return [EventRecord(**row) for row in rows.mappings()]
+    )  # fmt: skip
+    return [_event(task_id, *row) for row in rows]
+
+
+def _event(  # noqa: PLR0917 - a row's columns
+    task_id: str,
+    code: int,
+    kind: str,
+    at: datetime,
+    worker: str | None,
+    pid: int,
+    clock: int,
+    lag: float,
+    name: str | None,
+    text: str,
+) -> EventRecord:
+    fields = packing.unpacked(code, task_id, name, text)
+    received_at = at + timedelta(seconds=lag)
+    return EventRecord(type=kind, at=at, worker=worker, pid=pid, clock=clock, received_at=received_at, fields=fields)
 
 
 async def newer(connection: AsyncConnection, query: TaskQuery, than: Cursor, *, limit: int = 1000) -> Count:

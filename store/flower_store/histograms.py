@@ -1,0 +1,22 @@
+"""Fixed bounds for histograms of seconds, shared by every row: sums over any rows are then histograms again."""
+
+from bisect import bisect_left
+from typing import Final
+
+RUNTIME: Final = 1
+"""`measure` of a task's run time, as the worker told it with its success."""
+
+WAIT: Final = 2
+"""`measure` of the time from a task's first sent event (or else received) to its first started one."""
+
+BOUNDS: Final = tuple(round(step * 10.0**power, 6) for power in range(-3, 5) for step in (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
+"""Upper bounds in seconds, from a millisecond to 70,000 s, six to a factor of ten: a percentile that is read between
+two of them is at most a quarter off. They are Prometheus's `le`. Rows hold their numbers: never change them."""
+
+LAST: Final = len(BOUNDS)
+"""The slot of what is longer than every bound."""
+
+
+def slot(seconds: float) -> int:
+    """The number of the first bound that is not less."""
+    return bisect_left(BOUNDS, seconds)
