@@ -247,7 +247,7 @@ WITH i AS (
 ), e AS (
   SELECT worker_id, pid, clock, at, type FROM task_event WHERE cluster_id = %s AND at BETWEEN %s AND %s AND clock > 0
 )
-SELECT i.position, count(DISTINCT e.clock) FILTER (WHERE e.type = 'task-started'), count(*)
+SELECT i.position, count(DISTINCT e.clock) FILTER (WHERE e.type = 3), count(*)
 FROM i JOIN e ON e.worker_id = i.worker_id AND e.pid = i.pid AND e.clock > i.clock_from AND e.clock < i.clock_to
   AND e.at BETWEEN i.began_at - %s AND i.ended_at + %s
 GROUP BY i.position

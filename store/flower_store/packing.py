@@ -55,7 +55,7 @@ def packed(code: int, task_id: str, fields: Mapping[str, object], *, named: bool
     if not fields:
         return ""
     layout = _LAYOUTS.get(code)
-    if layout is None or fields.keys() != layout.fields or (code in NAMED and not named):
+    if layout is None or layout.fields ^ fields.keys() or (code in NAMED and not named):
         return encoded(fields)
     values = [fields[name] for name in layout.names]
     if code in NAMED and not _shorten(layout, values, task_id, fields):

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 TASKS = 200
 LOADED = 1_500
-SEEN = "SELECT count(*) FROM task_event WHERE type = 'task-started'"
+SEEN = "SELECT count(*) FROM task_event WHERE type = 3"
 AUDITED = "SELECT coalesce(sum(processed), 0)::int, coalesce(sum(missing), 0)::int FROM completeness"
 LOST = "SELECT missing, cause, ended_at - began_at FROM completeness WHERE missing > 0"
 PROMPT = {"audit_grace": timedelta(seconds=1)}
