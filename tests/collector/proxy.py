@@ -1,8 +1,10 @@
-"""A TCP proxy that can cut the line between a client and a server, and mend it."""
+"""A TCP proxy: the line between a client and a server, to be cut, stalled, slowed and mended."""
 
 import contextlib
 import socket
 import threading
+import time
+from collections.abc import Callable
 from urllib.parse import urlsplit, urlunsplit
 
 
@@ -13,13 +15,21 @@ class Proxy:
         self._target = target
         self._lines: list[socket.socket] = []
         self._lock = threading.Lock()
+        self._flows = threading.Event()
+        self._flows.set()
         self._listener = self._listen(0)
+        self._serving = True
         self.port: int = self._listener.getsockname()[1]
         self.accepted = 0
+        self.delay = 0.0
+        """Seconds that each piece of data waits."""
+        self.breaks: Callable[[bytes], bool] = _never
+        """Whether the lines break once the server has been sent this piece, such as the one with a COMMIT."""
         self._serve()
 
     def cut(self) -> None:
         """End all connections and take no new ones."""
+        self._serving = False
         self._end(self._listener)
         self.break_lines()
 
@@ -32,10 +42,27 @@ class Proxy:
 
     def mend(self) -> None:
         """Take connections again, on the same port."""
-        self._listener = self._listen(self.port)
-        self._serve()
+        if not self._serving:
+            self._serving = True
+            self._listener = self._listen(self.port)
+            self._serve()
 
-    close = cut
+    def stall(self) -> None:
+        """Let nothing through, and tell nobody, as a network does that loses every packet."""
+        self._flows.clear()
+
+    def flow(self) -> None:
+        """Let through again what was held back, and all that comes."""
+        self._flows.set()
+
+    def lead_to(self, url: str) -> None:
+        """Connect to this server from now on."""
+        self._target = _address(url)
+
+    def close(self) -> None:
+        """Cut it for good; may be called twice."""
+        self.cut()
+        self.flow()
 
     def url(self, original: str) -> str:
         """The URL of what is behind it, by way of it."""
@@ -53,18 +80,32 @@ class Proxy:
                 self._connect(client)
 
     def _connect(self, client: socket.socket) -> None:
-        server = socket.create_connection(self._target)
+        try:
+            server = socket.create_connection(self._target)
+        except OSError:
+            self._end(client)
+            return
         with self._lock:
             self._lines += [client, server]
-        for source, sink in ((client, server), (server, client)):
-            threading.Thread(target=self._copy, args=(source, sink), daemon=True).start()
+        if not self._serving:  # it was cut meanwhile
+            self.break_lines()
+        threading.Thread(target=self._copy, args=(client, server, self._told), daemon=True).start()
+        threading.Thread(target=self._copy, args=(server, client, _ignored), daemon=True).start()
 
-    def _copy(self, source: socket.socket, sink: socket.socket) -> None:
+    def _copy(self, source: socket.socket, sink: socket.socket, told: Callable[[bytes], None]) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65_536):
+                self._flows.wait()
+                if self.delay:
+                    time.sleep(self.delay)
                 sink.sendall(data)
+                told(data)
         self._end(source)
         self._end(sink)
+
+    def _told(self, data: bytes) -> None:
+        if self.breaks(data):
+            self.break_lines()
 
     @staticmethod
     def _listen(port: int) -> socket.socket:
@@ -77,7 +118,19 @@ class Proxy:
         line.close()
 
 
+def _never(_data: bytes) -> bool:
+    return False
+
+
+def _ignored(_data: bytes) -> None:
+    """What a server says breaks nothing."""
+
+
 def to(url: str) -> Proxy:
     """A proxy to the server of this URL."""
+    return Proxy(_address(url))
+
+
+def _address(url: str) -> tuple[str, int]:
     parts = urlsplit(url)
-    return Proxy((parts.hostname or "127.0.0.1", parts.port or 0))
+    return (parts.hostname or "127.0.0.1", parts.port or 0)
