@@ -156,11 +156,15 @@ class Duties(threading.Thread):
     def _lead_on(self) -> None:
         if self._partitioning.due() and (made := self._store.ensure_partitions(self._now())):
             log.info(PARTITIONS_MADE, names=made)
-        listened = self._clock() - self._listening_since >= LISTENED
-        if listened and self._losing.due() and (lost := self._store.mark_lost_workers()):
+        if self.listened and self._losing.due() and (lost := self._store.mark_lost_workers()):
             log.info(WORKERS_LOST, workers=lost)
         if self._trimming.due():
             self._store.trim_set_aside(ASIDE_KEPT)
+
+    @property
+    def listened(self) -> bool:
+        """Whether we have listened long enough for a silence to be a worker's."""
+        return self._clock() - self._listening_since >= LISTENED
 
     def _learn_previous(self) -> None:
         """When the cluster's last collector lived: to be asked before our own first beat."""

@@ -29,6 +29,7 @@ from flower_collector.conversation import Conversation
 from flower_collector.duties import Duties
 from flower_collector.gaps import Gaps
 from flower_collector.health import Health
+from flower_collector.marking import Marking
 from flower_collector.metrics import Metrics
 from flower_collector.pump import Pump
 from flower_collector.receivers import choice
@@ -38,6 +39,7 @@ from flower_collector.switch import Switch
 from flower_collector.upkeep import Chore, Upkeep
 from flower_collector.writer import BatchWriter
 from flower_store import errors, writes
+from flower_store.marks import Limits
 from flower_store.settings import StoreSettings
 
 log = structlog.get_logger()
@@ -223,7 +225,14 @@ class Collector:
 
     def _chores(self) -> Sequence[Chore]:
         """The leader's longer work, in the order in which it is done where several are due."""
-        return (Auditing(self.metrics, grace=self._settings.audit_grace),)
+        settings = self._settings
+        limits = Limits(
+            lost_after=settings.lost_after, stuck_after=settings.stuck_after, overdue_after=settings.overdue_after
+        )
+        return (
+            Auditing(self.metrics, grace=settings.audit_grace),
+            Marking(limits, listened=lambda: self._duties.listened),
+        )
 
     def _store_writer(self) -> writes.Writer:
         return writes.Writer(self._store, cluster=self._settings.cluster, transport=self._kind, broker=self._shown)

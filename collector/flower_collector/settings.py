@@ -82,6 +82,15 @@ class CollectorSettings:
         timedelta(seconds=10),
         help="How long after a worker's heartbeat its events may come before the audit counts what is missing.",
     )
+    lost_after: timedelta = setting(
+        timedelta(seconds=10), help="A task started on a worker that has been gone for this long is marked as lost."
+    )
+    stuck_after: timedelta = setting(
+        timedelta(hours=1), help="A task received this long ago, without an ETA, and not started is marked as stuck."
+    )
+    overdue_after: timedelta = setting(
+        timedelta(minutes=1), help="A task not started this long after its ETA is marked as overdue."
+    )
     collector_address: str = setting(
         "127.0.0.1", help="Address of the collector's health and metrics; 0.0.0.0 in a container."
     )
@@ -104,7 +113,7 @@ class CollectorSettings:
         for name in ("flush_after", "hold_for", "enable_events_interval", "inspect_timeout", "stop_timeout"):
             if getattr(self, name) <= _NOTHING:
                 raise SettingError(name, getattr(self, name), "must be longer than nothing")
-        for name in ("queue_ttl", "inspect_interval", "audit_grace"):
+        for name in _NOT_NEGATIVE:
             if getattr(self, name) < _NOTHING:
                 raise SettingError(name, getattr(self, name), "must not be negative")
 
@@ -116,6 +125,8 @@ class CollectorSettings:
         if not isinstance(options, dict):
             raise SettingError("broker_transport_options", "…", "must be a JSON object")
 
+
+_NOT_NEGATIVE = ("queue_ttl", "inspect_interval", "audit_grace", "lost_after", "stuck_after", "overdue_after")
 
 _RANGES = (
     ("batch_size", 1, 50_000),

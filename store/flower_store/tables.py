@@ -217,6 +217,29 @@ Index("ix_task_worker", task.c.cluster_id, task.c.worker_id, task.c.seen_at)
 Index("ix_task_failed", task.c.cluster_id, task.c.failed_at, postgresql_where=task.c.state == states.FAILURE)
 Index("ix_task_parent", task.c.cluster_id, task.c.parent_key, postgresql_where=task.c.parent_key.is_not(None))
 
+Index(
+    "ix_task_due",
+    task.c.cluster_id,
+    task.c.due_at,
+    postgresql_where=task.c.due_at.is_not(None) & task.c.state.in_([states.PENDING, states.RECEIVED, states.RETRY]),
+)
+
+task_mark = Table(
+    "task_mark",
+    metadata,
+    Column("cluster_id", SmallInteger, nullable=False),
+    Column("key", UUID, nullable=False),
+    Column("kind", Text, nullable=False, comment="lost, ended_unseen, stuck, overdue (marks.py)"),
+    Column("reason", Text, nullable=False),
+    _time("since"),
+    Column("state", Text, nullable=False),
+    _time("last_at", null=False),
+    Column("last_clock", BigInteger, nullable=False),
+    _now("marked_at"),
+    PrimaryKeyConstraint("cluster_id", "key"),
+    comment="tasks on which nobody seems to work; a mark holds for the state and last event that it was made for",
+)
+
 event_type = Table(
     "event_type",
     metadata,

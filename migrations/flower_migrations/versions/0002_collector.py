@@ -255,6 +255,26 @@ def _completeness() -> None:
 
 def _marks() -> None:
     """What the result backend knows, and which tasks nobody works on any more."""
+    op.create_index(
+        "ix_task_due",
+        "task",
+        ["cluster_id", "due_at"],
+        postgresql_where=sa.text("due_at IS NOT NULL AND state IN ('PENDING', 'RECEIVED', 'RETRY')"),
+    )
+    op.create_table(
+        "task_mark",
+        sa.Column("cluster_id", sa.SmallInteger(), nullable=False),
+        sa.Column("key", sa.UUID(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False, comment="lost, ended_unseen, stuck, overdue (marks.py)"),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_clock", sa.BigInteger(), nullable=False),
+        sa.Column("marked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("cluster_id", "key", name=op.f("pk_task_mark")),
+        comment="tasks on which nobody seems to work; a mark holds for the state and last event that it was made for",
+    )
 
 
 # --- retention -------------------------------------------------------------------------------------------------------
