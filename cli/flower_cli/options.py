@@ -124,6 +124,7 @@ def _of_setting(declaration: Declaration) -> list[click.Option]:
         [*([SHORT[declaration.name]] if declaration.name in SHORT else []), declaration.flag, declaration.name],
         metavar=declaration.metavar,
         help=f"{declaration.help} [{declaration.variable}; default: {_default(declaration)}]",
+        multiple=declaration.kind is tuple,
         **_optional_value(declaration),
     )
     if declaration.secret:
@@ -168,10 +169,12 @@ def _reading(parameters: Mapping[str, Any], known: Mapping[str, Declaration]) ->
     """What the command line gave, from click's parameters."""
     collected: dict[str, Given] = {}
     ignored: list[Ignored] = []
-    for name, value in parameters.items():
+    for name, parameter in parameters.items():
         source = declarations.flag(name)
-        if value is None or name == "config":
+        if parameter is None or parameter == () or name == "config":
             continue
+        # A list may be given in parts, and every part counts.
+        value = ",".join(parameter) if isinstance(parameter, tuple) else parameter
         if name in known:
             given.once(collected, name, Given(source, value))
         elif name.removesuffix(FILE) in known:

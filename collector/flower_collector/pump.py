@@ -16,6 +16,7 @@ from flower_collector.gate import Opened
 from flower_collector.message import Message
 from flower_collector.metrics import Metrics
 from flower_collector.reasons import Reason
+from flower_collector.redaction import Redaction
 from flower_collector.writer import BatchWriter
 from flower_store import errors
 
@@ -37,6 +38,7 @@ class Pump(threading.Thread):
         metrics: Metrics,
         arrivals: Arrivals,
         failed: Callable[[errors.StoreError], None],
+        redaction: Redaction | None = None,
     ) -> None:
         super().__init__(name="flower-writer", daemon=True)
         self._buffer = buffer
@@ -45,6 +47,7 @@ class Pump(threading.Thread):
         self._metrics = metrics
         self._arrivals = arrivals
         self._failed = failed
+        self._redaction = redaction
 
     def run(self) -> None:
         """Work until the buffer is drained."""
@@ -81,6 +84,8 @@ class Pump(threading.Thread):
             log.exception(GATE_DEFECT)
             aside = gate.set_aside(message, message.body, Reason.DEFECT, "the gate failed on it: see the log")
             opened = Opened(aside=[aside])
+        if self._redaction is not None:
+            self._redaction.apply(opened)
         self._count(opened)
         self._arrivals.note(opened.workers)
         return opened

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import structlog
 
-from flower_collector import app
+from flower_collector import app, redaction
 from flower_collector.arrivals import Arrivals
 from flower_collector.auditing import Auditing
 from flower_collector.availability import Availability
@@ -169,7 +169,13 @@ class Collector:
         settings = self._settings
         batcher = Batcher(size=settings.batch_size, flush_after=settings.flush_after, clock=self._clock)
         return Pump(
-            self._buffer, batcher, self._writer, metrics=self.metrics, arrivals=self._arrivals, failed=self._fail
+            self._buffer,
+            batcher,
+            self._writer,
+            metrics=self.metrics,
+            arrivals=self._arrivals,
+            failed=self._fail,
+            redaction=redaction.of(settings),
         )
 
     def _make_conversations(self) -> Sequence[Conversation]:

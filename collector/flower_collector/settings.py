@@ -11,6 +11,9 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _LARGEST_PORT = 65_535
 _NOTHING = timedelta(0)
 
+EVERYTHING = "*"
+_REDACTABLE = re.compile(r"[A-Za-z0-9]+(?:[-_.]+[A-Za-z0-9]+)*")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectorSettings:
@@ -91,6 +94,18 @@ class CollectorSettings:
     overdue_after: timedelta = setting(
         timedelta(minutes=1), help="A task not started this long after its ETA is marked as overdue."
     )
+    redact: tuple[str, ...] = setting(
+        (),
+        help="Names whose values are hidden before anything is stored: every name that contains one of these, "
+        "such as password,api_key; * hides all arguments, results, exceptions and fields of one's own.",
+    )
+    redact_values: str = setting(
+        "",
+        metavar="REGEX",
+        help="Whatever this regular expression finds in arguments, results, exceptions is hidden before it is stored.",
+    )
+    store_args: bool = setting(True, help="Store the arguments of tasks.")
+    store_results: bool = setting(True, help="Store the results of tasks; exceptions are stored in any case.")
     collector_address: str = setting(
         "127.0.0.1", help="Address of the collector's health and metrics; 0.0.0.0 in a container."
     )
@@ -107,6 +122,7 @@ class CollectorSettings:
         if self.broker and "://" not in self.broker:
             raise SettingError("broker", "…", "must be a URL, such as redis://localhost:6379/0")
         self._check_transport_options()
+        self._check_redaction()
         for name, least, most in _RANGES:
             if not least <= getattr(self, name) <= most:
                 raise SettingError(name, getattr(self, name), f"must be from {least} to {most}")
@@ -124,6 +140,19 @@ class CollectorSettings:
             options = None
         if not isinstance(options, dict):
             raise SettingError("broker_transport_options", "…", "must be a JSON object")
+
+    def _check_redaction(self) -> None:
+        for word in self.redact:
+            if word != EVERYTHING and not _REDACTABLE.fullmatch(word):
+                raise SettingError(
+                    "redact", word, "must be part of a name: letters, digits and inner _ - .; or * alone"
+                )
+        try:
+            pattern = re.compile(self.redact_values)
+        except (re.error, RecursionError) as error:
+            raise SettingError("redact_values", "…", f"is no regular expression of Python's: {error}") from None
+        if self.redact_values and pattern.search(""):
+            raise SettingError("redact_values", "…", "must not match nothing")
 
 
 _NOT_NEGATIVE = ("queue_ttl", "inspect_interval", "audit_grace", "lost_after", "stuck_after", "overdue_after")

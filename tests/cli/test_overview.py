@@ -34,3 +34,9 @@ def test_what_no_room_refuses_ends_well(flower: Run) -> None:
     result = flower("config", "--cluster", "prod", "--broker", "redis://h", "--database-url", "postgresql://h/d")
 
     assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_a_list_given_in_parts_counts_with_every_part(flower: Run) -> None:
+    result = flower("config", "--redact", "password", "--redact", "token,api_key")
+
+    assert "redact = password,token,api_key  # --redact\n" in result.stdout
