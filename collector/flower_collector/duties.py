@@ -17,7 +17,7 @@ from flower_collector.buffer import Buffer
 from flower_collector.metrics import Metrics
 from flower_collector.periodic import Periodic
 from flower_collector.writer import Totals
-from flower_store import errors, losses, writes
+from flower_store import collectors, errors, losses, writes
 
 log = structlog.get_logger()
 
@@ -36,6 +36,12 @@ ANOTHER_LIVES = timedelta(seconds=10)
 
 SETTLED = 3 * BEAT
 """Seconds after which another collector that lives has beaten again."""
+
+LOOK = 0.2
+"""Seconds between looks for a neighbour's beat at the end."""
+
+LAST_LOOKS = 20
+"""Two beats long: a neighbour that lives has beaten by then. A stop waits for threads a little longer than that."""
 
 LISTENED = 15.0
 """Seconds for which broker and database must have answered before silence is a worker's: after our own absence, or a
@@ -63,6 +69,7 @@ class Duties(threading.Thread):
         failed: Callable[[errors.StoreError], None],
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         super().__init__(name="flower-duties", daemon=True)
         self._store = store
@@ -77,6 +84,7 @@ class Duties(threading.Thread):
         self._failed = failed
         self._clock = clock
         self._now = now
+        self._pause = pause
         self._begun_at = self._beaten_at = self._listening_since = clock()
         self._previous: datetime | None = None
         self._previous_known = False
@@ -124,10 +132,22 @@ class Duties(threading.Thread):
     def _farewell(self) -> None:
         self._learn_previous()
         self._record_gaps()
+        self._await_another()
         for gap in self._unsettled:
             self._settle(gap)
         self._beat()
         self._store.stopped(self._instance)
+
+    def _await_another(self) -> None:
+        """A start and a stop within one beat of a living neighbour would else look like an absence of all."""
+        until = self._clock() + LAST_LOOKS * LOOK
+        while (
+            any(gap.reason == losses.COLLECTOR_AWAY for gap in self._unsettled)
+            and self._clock() < until
+            and collectors.others_may_run(self._store, self._instance.id)
+            and not self._another_lives()
+        ):
+            self._pause(LOOK)
 
     def _beat(self) -> None:
         instance = replace(self._instance, promise=self._promise())

@@ -1,7 +1,9 @@
 """Redis: what is published while somebody is subscribed lands; what may have been missed is recorded."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
+from itertools import count
 
 import pytest
 import redis
@@ -131,6 +133,44 @@ def test_while_another_collector_lives_a_start_is_no_gap(
 
     assert query(GAPS) == []
     assert query("SELECT sum(count) FROM rollup_1m") == [(10,)]
+
+
+def test_a_short_life_beside_another_collector_is_no_gap(
+    redis_url: str, start_collector: StartCollector, query: Query
+) -> None:
+    start_collector(redis_url)
+    eventually(lambda: query("SELECT 1 FROM collector"))
+
+    start_collector(redis_url).stop()
+
+    eventually(lambda: query("SELECT count(*) FROM collector WHERE stopped_at IS NOT NULL") == [(1,)])
+    assert query(GAPS) == []
+
+
+def test_a_planned_restart_hands_over_without_a_hole(
+    redis_url: str, start_collector: StartCollector, publisher: Publisher, query: Query
+) -> None:
+    publishing, published = threading.Event(), count()
+    running = start_collector(redis_url)
+
+    def publish() -> None:
+        while not publishing.is_set():
+            publisher.event(next(published))
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    for _ in range(2):
+        following = start_collector(redis_url)
+        running.stop()
+        running = following
+    publishing.set()
+    thread.join()
+
+    total = next(published)
+    assert total > 100
+    eventually(stored(query, total))
+    assert query("SELECT sum(count) FROM rollup_1m") == [(total,)]
+    assert query(GAPS) == []
 
 
 def test_events_are_kept_in_memory_while_the_database_is_away(
