@@ -49,6 +49,12 @@ class Metrics:
         self.stored = Counter(
             "flower_collector_events_stored", "Task events new to the store's log", registry=self.registry
         )
+        self.overflowed = Counter(
+            "flower_collector_names_overflowed",
+            "Names past their bound that were counted as (overflow), by kind; one in each batch that holds it",
+            ["kind"],
+            registry=self.registry,
+        )
         self.batches = Counter(
             "flower_collector_batches",
             "Batches by outcome: written, bisected (the database refused an event), given_back",

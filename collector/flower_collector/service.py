@@ -38,7 +38,7 @@ from flower_collector.settings import CollectorSettings
 from flower_collector.switch import Switch
 from flower_collector.upkeep import Chore, Upkeep
 from flower_collector.writer import BatchWriter
-from flower_store import errors, writes
+from flower_store import dimensions, errors, writes
 from flower_store.marks import Limits
 from flower_store.settings import StoreSettings
 
@@ -241,7 +241,16 @@ class Collector:
         )
 
     def _store_writer(self) -> writes.Writer:
-        return writes.Writer(self._store, cluster=self._settings.cluster, transport=self._kind, broker=self._shown)
+        settings = self._settings
+        bounds = dimensions.Bounds(
+            names=settings.max_task_names,
+            queues=settings.max_queues,
+            workers=settings.max_workers,
+            types=settings.max_event_types,
+        )
+        return writes.Writer(
+            self._store, cluster=settings.cluster, transport=self._kind, broker=self._shown, bounds=bounds
+        )
 
     def _watch(self) -> None:
         metrics = self.metrics

@@ -106,6 +106,15 @@ class CollectorSettings:
     )
     store_args: bool = setting(True, help="Store the arguments of tasks.")
     store_results: bool = setting(True, help="Store the results of tasks; exceptions are stored in any case.")
+    # A made-up name costs a row for ever, here and in every list: genuine clusters have hundreds.
+    max_task_names: int = setting(
+        10_000, help="Task names that get a row of their own; what is new past it is counted as (overflow)."
+    )
+    max_queues: int = setting(10_000, help="Queues that get a row of their own; as max_task_names.")
+    max_workers: int = setting(10_000, help="Workers that get a row of their own; as max_task_names.")
+    max_event_types: int = setting(
+        500, help="Types of events beside Celery's own that get a row of their own; as max_task_names."
+    )
     collector_address: str = setting(
         "127.0.0.1", help="Address of the collector's health and metrics; 0.0.0.0 in a container."
     )
@@ -163,5 +172,9 @@ _RANGES = (
     ("queue_max_length", 0, 2**62),
     ("buffer_size", 1, 10_000_000),
     ("buffer_max_bytes", 1, 2**40),
+    ("max_task_names", 1, 1_000_000),
+    ("max_queues", 1, 1_000_000),
+    ("max_workers", 1, 1_000_000),
+    ("max_event_types", 1, 10_000),
     ("collector_port", 0, _LARGEST_PORT),
 )

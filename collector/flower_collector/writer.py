@@ -149,12 +149,15 @@ class BatchWriter:
         aside: Sequence[SetAside] = (),
     ) -> int:
         try:
-            return self._store.write(tasks, workers, aside).stored
+            written = self._store.write(tasks, workers, aside)
         except errors.StoreError:
             raise
         except Exception as error:  # a value that the gate should have stopped: its neighbours must not wait for it
             log.exception(WRITER_DEFECT)
             raise errors.Rejected(f"{type(error).__name__}: {error}") from error
+        for kind, number in written.overflowed.items():
+            self._metrics.overflowed.labels(kind).inc(number)
+        return written.stored
 
     def _bisect(self, events: Sequence[Event], refused: list[SetAside]) -> int:
         if not events:

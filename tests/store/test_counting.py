@@ -1,0 +1,161 @@
+"""Counts are what the log says, whatever comes twice, late, or from two collectors at once."""
+
+import random
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+from tests.store import recount
+from tests.store.conftest import Query
+
+from flower_store import counting, event_types, factories, histograms, packing
+from flower_store.counting import Logged
+from flower_store.events import TaskEvent
+from flower_store.factories import NOON, a_success, an_event
+from flower_store.settings import StoreSettings
+from flower_store.writes import Writer
+
+
+def task_id(number: int) -> str:
+    return f"00000000-0000-4000-8000-{number:012d}"
+
+
+def stories(tasks: int) -> list[TaskEvent]:
+    """Successes, failures after a retry, tasks with an ETA, two deliveries, and one type of the user's own."""
+    found: list[TaskEvent] = []
+    for number in range(tasks):
+        second = number * 0.7
+        story = a_success(task_id(number), second, name=f"app.n{number % 3}", runtime=number % 7 * 0.013)
+        match number % 5:
+            case 1:
+                story[3] = an_event("retried", second + 3, task_id=task_id(number), exception="E()")
+                story.append(an_event("failed", second + 4, task_id=task_id(number), exception="E()", traceback="t"))
+            case 2:
+                story[0] = an_event("sent", second, task_id=task_id(number), name="app.eta", eta="2026-11-20T13:00:00")
+            case 3:
+                story.append(an_event("started", second + 2.5, task_id=task_id(number), worker="celery@b"))
+            case 4:
+                story.append(an_event("progress", second + 2.5, task_id=task_id(number), done=0.5))
+            case _:
+                pass
+        found += story
+    return found
+
+
+def differences(database_url: str) -> list[str]:
+    with psycopg.connect(database_url) as connection:
+        return recount.differences(connection)
+
+
+def shuffled(events: Sequence[TaskEvent], seed: int) -> list[list[TaskEvent]]:
+    """Batches in disorder, in which a third of the events come twice."""
+    chance = random.Random(seed)
+    mixed = [*events, *(event for event in events if chance.random() < 0.3)]
+    chance.shuffle(mixed)
+    return [mixed[start : start + 40] for start in range(0, len(mixed), 40)]
+
+
+def test_every_count_is_what_the_log_says_after_disorder_and_repetition(writer: Writer, database_url: str) -> None:
+    events = stories(100)
+
+    stored = sum(writer.write(batch).stored for batch in shuffled(events, 1))
+
+    assert stored == len(events)
+    assert differences(database_url) == []
+
+
+def test_collectors_that_write_the_same_events_at_once_count_each_once(
+    settings: StoreSettings, database_url: str, query: Query
+) -> None:
+    events = stories(150)
+    writers = [Writer(settings, cluster="default") for _ in range(4)]
+
+    def work(number: int) -> int:
+        return sum(writers[number].write(batch).stored for batch in shuffled(events, number))
+
+    with ThreadPoolExecutor() as pool:
+        stored = sum(pool.map(work, range(len(writers))))
+    for writer in writers:
+        writer.close()
+
+    assert stored == len(events)
+    assert query("SELECT count(*) FROM task_event") == [(len(events),)]
+    assert differences(database_url) == []
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        "UPDATE rollup_1m SET count = count + 1 WHERE type = 'task-sent'",
+        "UPDATE rollup_1h SET runtime_sum = runtime_sum + 0.000001 WHERE type = 'task-succeeded'",
+        "DELETE FROM histogram_1m WHERE measure = 2",
+        "UPDATE histogram_1h SET slot = slot + 1 WHERE measure = 1",
+        "INSERT INTO task_event SELECT * FROM task_event LIMIT 1",
+    ],
+)
+def test_the_recount_sees_what_is_wrong(writer: Writer, query: Query, database_url: str, spoiled: str) -> None:
+    writer.write(a_success(task_id(1)))
+
+    query(f"WITH done AS ({spoiled} RETURNING 1) SELECT * FROM done")
+
+    assert differences(database_url) != []
+
+
+def logged(code: int, second: float, fields: dict[str, object] | None = None) -> Logged:
+    at = factories.an_event("x", second).at
+    return Logged(at, int(second), code, 7, 3, packing.packed(code, "t", fields or {}, named=False))
+
+
+SENT = logged(event_types.SENT, 0)
+RECEIVED = logged(event_types.RECEIVED, 1)
+STARTED = logged(event_types.STARTED, 5)
+
+
+@pytest.mark.parametrize(
+    ("events", "seconds"),
+    [
+        ([SENT, RECEIVED, STARTED], 5.0),
+        ([STARTED, RECEIVED], 4.0),
+        ([STARTED, logged(event_types.STARTED, 9), SENT], 5.0),
+        ([logged(event_types.SENT, 8), STARTED], 0.0),
+        ([SENT, RECEIVED], None),
+        ([STARTED], None),
+        ([logged(event_types.SENT, 0, {"eta": "2026-11-20T13:00:00"}), RECEIVED, STARTED], None),
+        ([SENT, logged(event_types.RECEIVED, 3, {"eta": "later", "retries": 1}), STARTED], 5.0),
+    ],
+)
+def test_a_task_waits_from_its_first_sent_event_to_its_first_start(events: list[Logged], seconds: float | None) -> None:
+    waited = counting.wait(events)
+
+    assert (waited and waited.seconds) == seconds
+    assert counting.wait(events[::-1]) == waited
+
+
+def test_a_wait_moves_when_an_earlier_event_comes_late(writer: Writer, query: Query) -> None:
+    story = a_success(task_id(1))
+    counted = "SELECT slot, count, sum FROM histogram_1m WHERE measure = 2 AND count > 0"
+
+    writer.write(story[1:3])
+    first = query(counted)
+    writer.write(story[:1])
+
+    assert first == [(histograms.slot(1.0), 1, 1)]
+    assert query(counted) == [(histograms.slot(2.0), 1, 2)]
+
+
+def test_run_times_fall_into_fixed_slots(writer: Writer, query: Query) -> None:
+    runtimes = (0.0, 0.001, 0.0011, 1.0, 1.2, 1e9)
+
+    writer.write([event for n, runtime in enumerate(runtimes) for event in a_success(task_id(n), runtime=runtime)])
+
+    found = query("SELECT slot, count FROM histogram_1m WHERE measure = 1 ORDER BY slot")
+    one = histograms.BOUNDS.index(1.0)
+    assert found == [(0, 2), (1, 1), (one, 1), (one + 1, 1), (histograms.LAST, 1)]
+    assert list(histograms.BOUNDS) == sorted(set(histograms.BOUNDS))
+
+
+def test_the_first_second_of_an_hour_counts_in_that_hour(writer: Writer, query: Query) -> None:
+    writer.write([an_event("started", -0.000001, task_id=task_id(1)), an_event("started", 0, task_id=task_id(2))])
+
+    assert query("SELECT bucket, count FROM rollup_1h ORDER BY 1") == [(NOON.replace(hour=11), 1), (NOON, 1)]
