@@ -1,6 +1,6 @@
 """The thread that says that this collector lives, leads where it may, and does what the leader does in the database.
 
-It owns one `store.Writer`; the cluster's advisory lock hangs on that connection, so leadership ends with it.
+It owns one `store.Writer`. Leadership is a lease in the database, renewed with each beat.
 """
 
 import threading
@@ -17,7 +17,7 @@ from flower_collector.buffer import Buffer
 from flower_collector.metrics import Metrics
 from flower_collector.periodic import Periodic
 from flower_collector.writer import Totals
-from flower_store import collectors, errors, losses, writes
+from flower_store import collectors, errors, leadership, losses, writes
 
 log = structlog.get_logger()
 
@@ -52,7 +52,7 @@ ASIDE_KEPT = 10_000
 
 
 class Duties(threading.Thread):
-    """`leads` is None while that is not known."""
+    """Beats, leads, records gaps."""
 
     def __init__(
         self,
@@ -93,7 +93,13 @@ class Duties(threading.Thread):
         self._trimming = Periodic(timedelta(minutes=1), clock=clock)
         self._partitioning = Periodic(timedelta(hours=1), clock=clock)
         self._stopping = threading.Event()
-        self.leads: bool | None = None
+        self._leads: bool | None = None
+        self._leads_until = clock()
+
+    @property
+    def leads(self) -> bool | None:
+        """Whether this collector leads; None while that is not known. A lease that was not renewed in time is over."""
+        return None if self._leads and self._clock() >= self._leads_until else self._leads
 
     def finish(self) -> None:
         """Say that the collector stops, and end. May be called twice."""
@@ -125,7 +131,9 @@ class Duties(threading.Thread):
         self._learn_previous()
         self._record_gaps()
         self._beat()
-        self._lead(self._store.try_lead())
+        asked_at = self._clock()
+        self._lead(leadership.try_lead(self._store, self._instance.id))
+        self._leads_until = asked_at + leadership.LEASE.total_seconds()
         if self.leads:
             self._lead_on()
 
@@ -137,6 +145,7 @@ class Duties(threading.Thread):
             self._settle(gap)
         self._beat()
         self._store.stopped(self._instance)
+        leadership.resign(self._store, self._instance.id)
 
     def _await_another(self) -> None:
         """A start and a stop within one beat of a living neighbour would else look like an absence of all."""
@@ -168,9 +177,9 @@ class Duties(threading.Thread):
             self._listening_since = self._beaten_at
 
     def _lead(self, leads: bool | None) -> None:
-        if bool(leads) != bool(self.leads):
+        if bool(leads) != bool(self._leads):
             log.info(LEADING if leads else LEADING_ENDED)
-        self.leads = leads
+        self._leads = leads
         self._metrics.leading.set(bool(leads))
 
     def _lead_on(self) -> None:

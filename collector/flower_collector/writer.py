@@ -64,6 +64,7 @@ class BatchWriter:
         self._backoff = backoff
         self._give_up = give_up
         self._now = now
+        self._most: int | None = None
         self.totals = Totals()
 
     def prepare(self, needed: Callable[[], bool]) -> bool:
@@ -126,12 +127,25 @@ class BatchWriter:
     def _write(self, batch: Batch) -> None:
         with self._metrics.batch_seconds.time():
             try:
-                stored = self._store_all(batch.tasks, batch.workers, batch.aside)
+                stored = self._store_in_parts(batch)
                 outcome = "written"
             except errors.Rejected:
                 stored = self._write_around(batch)
                 outcome = "bisected"
         self._count(batch, stored, outcome)
+
+    def _store_in_parts(self, batch: Batch) -> int:
+        """In one transaction, or in as many as a slow database needs to end each within its time-out."""
+        tasks, most = batch.tasks, self._most or len(batch.tasks)
+        try:
+            stored = sum(self._store_all(tasks[at : at + most], ()) for at in range(0, len(tasks) - most, most or 1))
+            begun = (len(tasks) - 1) // most * most if tasks else 0
+            stored += self._store_all(tasks[begun:], batch.workers, batch.aside)
+        except errors.StatementTimeout:
+            self._most = max(1, most // 2) if tasks else None
+            raise
+        self._most = most * 2 if most < len(tasks) else None
+        return stored
 
     def _write_around(self, batch: Batch) -> int:
         """Store all but what the database refuses; that is set aside."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import socket
 import threading
 from collections.abc import AsyncGenerator, Generator
@@ -19,6 +20,7 @@ from flower_store import errors
 from flower_store.settings import SettingError, StoreSettings
 
 _LINE = {
+    "application_name": "flower",
     "connect_timeout": "5",
     "keepalives_idle": "30",
     "keepalives_interval": "10",
@@ -31,20 +33,36 @@ MARGIN = timedelta(seconds=2)
 """How much later than the server's own time-out we give up: a server that is frozen does not keep its time-outs."""
 
 
-def parsed(database_url: str) -> URL:
-    """The URL for SQLAlchemy with our driver; raises SettingError without repeating the value."""
+_HOSTS = re.compile(r"(?P<before>[a-z0-9+]+://(?:[^/?#]*@)?)(?P<hosts>[^/?#@]*,[^/?#@]*)(?P<after>.*)", re.DOTALL)
+"""A URL with several hosts: libpq's own form, which SQLAlchemy does not read."""
+
+_SEVERAL = "several.invalid"
+"""Stands for them while SQLAlchemy handles the URL."""
+
+_PRIMARY = {"target_session_attrs": "read-write"}
+"""Where several hosts are named, all but one are standbys, and those take no event."""
+
+
+def _parsed(database_url: str) -> tuple[URL, str]:
+    """The URL and, where there are several, its hosts; raises SettingError without repeating the value."""
+    several = _HOSTS.fullmatch(database_url)
+    one = f"{several['before']}{_SEVERAL}{several['after']}" if several else database_url
     try:
-        url = make_url(database_url)
+        url = make_url(one)
+        hosts = several["hosts"] if several else ""
+        ports = [url.port, *(int(port) for port in re.findall(r":(\d+)(?:,|$)", hosts))]
     except (sqlalchemy.exc.ArgumentError, ValueError):
         raise SettingError("database_url", "…", "is not a URL: postgresql://user:password@host:port/name") from None
-    if url.port is not None and not 0 < url.port < 65_536:  # noqa: PLR2004 - stated in the rule
+    if any(port is not None and not 0 < port < 65_536 for port in ports):  # noqa: PLR2004 - stated in the rule
         raise SettingError("database_url", "…", "its port must be from 1 to 65535")
-    return url.set(drivername="postgresql+psycopg", query=_LINE | dict(url.query))
+    options = _LINE | (_PRIMARY if hosts else {}) | dict(url.query)
+    return url.set(drivername="postgresql", query=options), hosts
 
 
 def libpq_url(database_url: str) -> str:
-    """The URL as libpq reads it, with its password."""
-    return parsed(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    """The URL as libpq reads it, with its password and with what it does not say of the line."""
+    url, hosts = _parsed(database_url)
+    return url.render_as_string(hide_password=False).replace(_SEVERAL, hosts or _SEVERAL, 1)
 
 
 def check(database_url: str) -> None:
@@ -57,12 +75,22 @@ def check(database_url: str) -> None:
 
 def shown(database_url: str) -> str:
     """The URL for people: without its password and without its options, which may hold one."""
-    return parsed(database_url).set(query={}).render_as_string(hide_password=True)
+    url, hosts = _parsed(database_url)
+    return url.set(query={}).render_as_string(hide_password=True).replace(_SEVERAL, hosts or _SEVERAL, 1)
 
 
-def _options(timeout: timedelta) -> str:
-    milliseconds = int(timeout / timedelta(milliseconds=1))
-    return f"-c statement_timeout={milliseconds} -c TimeZone=UTC -c application_name=flower"
+def milliseconds(limit: timedelta) -> str:
+    """A time limit as PostgreSQL's settings take it; never 0, which would be none."""
+    return str(max(1, int(limit / timedelta(milliseconds=1))))
+
+
+_DIALECT = "postgresql+psycopg://"
+"""The driver makes the connections from libpq's URL: SQLAlchemy's own form of it knows fewer."""
+
+_ONE_TRANSACTION = sqlalchemy.text(
+    "SELECT set_config('statement_timeout', :limit, true), set_config('TimeZone', 'UTC', true)"
+)
+"""Set for the transaction: a pool in transaction mode takes no options at the start and gives others what is set."""
 
 
 class Reader:
@@ -70,17 +98,16 @@ class Reader:
 
     def __init__(self, settings: StoreSettings) -> None:
         self._limit = (settings.database_read_timeout + MARGIN).total_seconds()
+        self._parameters = {"limit": milliseconds(settings.database_read_timeout)}
+        self._url = libpq_url(settings.database_url)
         self._engine: AsyncEngine = create_async_engine(
-            parsed(settings.database_url),
+            _DIALECT,
+            async_creator=self._made,
             pool_size=settings.database_pool_size,
             max_overflow=settings.database_pool_size,
             pool_timeout=5,
             pool_pre_ping=True,
             pool_recycle=1800,
-            connect_args={
-                "options": _options(settings.database_read_timeout),
-                "prepare_threshold": None,  # a prepared statement does not survive pgbouncer's transaction mode
-            },
         )
 
     @asynccontextmanager
@@ -91,6 +118,7 @@ class Reader:
             async with limit:
                 with errors.translated():
                     async with self._engine.connect() as connection:
+                        await connection.execute(_ONE_TRANSACTION, self._parameters)
                         yield connection
         except TimeoutError as error:
             if not limit.expired():
@@ -101,16 +129,22 @@ class Reader:
         """Close every connection. May be called twice."""
         await self._engine.dispose()
 
+    async def _made(self) -> psycopg.AsyncConnection:
+        # A prepared statement does not survive a pool's transaction mode.
+        return await psycopg.AsyncConnection.connect(self._url, prepare_threshold=None)
+
 
 @contextmanager
 def connect(database_url: str, *, timeout: timedelta = timedelta(seconds=30)) -> Generator[Connection]:
     """One synchronous connection in one transaction, committed at the end; for start-up checks."""
+    url = libpq_url(database_url)
     engine = sqlalchemy.create_engine(
-        parsed(database_url),
+        _DIALECT,
+        creator=lambda: psycopg.connect(url, prepare_threshold=None),
         poolclass=sqlalchemy.NullPool,
-        connect_args={"options": _options(timeout)},
     )
     with errors.translated(), engine.begin() as connection:
+        connection.execute(_ONE_TRANSACTION, {"limit": milliseconds(timeout)})
         yield connection
 
 
@@ -132,11 +166,39 @@ def _hang_up(connection: psycopg.Connection) -> None:
 
 
 def connect_driver(settings: StoreSettings) -> psycopg.Connection:
-    """A connection of the driver's own, for COPY and advisory locks; autocommit, raises the store's errors."""
-    with errors.translated():
-        return psycopg.connect(
-            libpq_url(settings.database_url),
-            autocommit=True,
-            prepare_threshold=None,
-            options=_options(settings.database_write_timeout),
-        )
+    """A connection of the driver's own, for COPY; autocommit. Raises Unavailable: no event is to blame for it."""
+    options = " ".join(f"-c {name}={value}" for name, value in limits(settings.database_write_timeout).items())
+    try:
+        with errors.translated():
+            return _driver(settings, options)
+    except errors.Rejected as error:
+        raise errors.Unavailable(str(error)) from error
+
+
+def limits(timeout: timedelta) -> dict[str, str]:
+    """What the server is to give up of ours after which time.
+
+    - Who waits for a lock holds others, so that is given up first.
+    - A collector that is stopped in the middle of a transaction holds its tasks against the other collectors.
+    """
+    whole = milliseconds(timeout)
+    return {
+        "statement_timeout": whole,
+        "lock_timeout": milliseconds(timeout / 3),
+        "idle_in_transaction_session_timeout": whole,
+    }
+
+
+_REFUSED = "unsupported startup parameter"
+"""What pgbouncer says of them. Each batch then sets them for its own transaction, and we hang up on all else."""
+
+
+def _driver(settings: StoreSettings, options: str) -> psycopg.Connection:
+    url = libpq_url(settings.database_url)
+    try:
+        given = psycopg.conninfo.conninfo_to_dict(url).get("options") or ""
+        return psycopg.connect(url, autocommit=True, prepare_threshold=None, options=f"{given} {options}".strip())
+    except psycopg.OperationalError as error:
+        if _REFUSED not in str(error):
+            raise
+    return psycopg.connect(url, autocommit=True, prepare_threshold=None)

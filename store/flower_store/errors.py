@@ -1,7 +1,7 @@
 """What can go wrong at the store's door.
 
     StoreError
-    ├── Unavailable     trying again helps: connection, failover, lock, deadlock, disk full, time-out
+    ├── Unavailable     trying again helps: connection, failover, lock, deadlock, disk full, corruption
     ├── Rejected        trying again does not help: the data breaks a rule of the database
     └── WrongSchema     this build and the database differ in their revision: a person must act
 
@@ -14,13 +14,16 @@ from contextlib import contextmanager
 import psycopg
 import sqlalchemy.exc
 
-# Classes and codes of "PostgreSQL Error Codes" (PostgreSQL manual, appendix A) after which the same transaction can
-# succeed: 08 connection, 25006 read-only (a standby after a failover), 40 serialization and deadlock, 42 a column or a
-# right is missing (somebody mends that, and no event is to blame), 53 resources (disk full, too many connections),
-# 55 lock not available, 57 operator intervention (statement time-out, shutdown, starting up), 58 system error, 3D and
-# 28 while a server is being set up.
-_RETRYABLE_CLASSES = ("08", "40", "42", "53", "55", "57", "58", "28", "3D")
-_READ_ONLY = "25006"
+_DATA = ("21", "22", "23", "27", "38", "39", "44", "54", "P0")
+"""Classes of "PostgreSQL Error Codes" (PostgreSQL manual, appendix A) in which the event may be to blame: cardinality,
+data, constraints, triggers and routines of the user's, views' checks, program limits, PL/pgSQL's RAISE.
+
+All others are the server's, the line's or the schema's, and no event is set aside for them: an outage that is taken
+for bad data would empty the queue into `set_aside`, while bad data that is taken for an outage is at least still there.
+"""
+
+_UNSENT = (psycopg.DataError, psycopg.ProgrammingError, psycopg.NotSupportedError)
+"""Without a code: a value that never reached the server, because the driver cannot write it. All else is the line."""
 
 
 class StoreError(Exception):
@@ -64,7 +67,6 @@ def translate(error: BaseException | None) -> StoreError:
     code = error.sqlstate
     if code == "57014":
         return StatementTimeout(text)
-    if code is None or code == _READ_ONLY or code.startswith(_RETRYABLE_CLASSES):
-        # No code: the connection broke before the server could answer, or the value never reached it.
-        return Rejected(text) if isinstance(error, psycopg.DataError) else Unavailable(text)
-    return Rejected(text)
+    if code is None:
+        return Rejected(text) if isinstance(error, _UNSENT) else Unavailable(text)
+    return Rejected(text) if code.startswith(_DATA) else Unavailable(text)

@@ -4,7 +4,7 @@ Every statement takes its rows in the order of their key: two collectors then lo
 deadlock can arise between them (unsorted batches gave 77 in two runs, sorted ones none in five).
 """
 
-from flower_store import registers, rows
+from flower_store import registers, rows, schema
 
 
 def _statement(text: str) -> bytes:
@@ -17,12 +17,15 @@ def _columns(names: tuple[str, ...], prefix: str = "") -> str:
 
 
 # "IF NOT EXISTS": behind pgbouncer a transaction does not know which connections have the table already.
+# Its name tells the schema: the pool's connections outlive a migration, and so do their temporary tables.
+_INCOMING = f"incoming_task_{schema.REVISION}"
+
 TEMPORARY = _statement(
-    "CREATE TEMPORARY TABLE IF NOT EXISTS incoming_task ON COMMIT DELETE ROWS AS "
+    f"CREATE TEMPORARY TABLE IF NOT EXISTS {_INCOMING} ON COMMIT DELETE ROWS AS "
     f"SELECT {_columns(rows.TASK_COLUMNS)} FROM task WITH NO DATA"
 )
 
-COPY_TASKS = _statement(f"COPY incoming_task ({_columns(rows.TASK_COLUMNS)}) FROM STDIN")
+COPY_TASKS = _statement(f"COPY {_INCOMING} ({_columns(rows.TASK_COLUMNS)}) FROM STDIN")
 COPY_EVENTS = _statement(f"COPY task_event ({_columns(rows.EVENT_COLUMNS)}) FROM STDIN")
 
 
@@ -54,7 +57,7 @@ def _assignments() -> str:
 
 MERGE_TASKS = _statement(
     f"INSERT INTO task AS t (cluster_id, {_columns(rows.TASK_COLUMNS)}) "
-    f"SELECT %(cluster)s, {_columns(rows.TASK_COLUMNS)} FROM incoming_task ORDER BY key "
+    f"SELECT %(cluster)s, {_columns(rows.TASK_COLUMNS)} FROM {_INCOMING} ORDER BY key "
     f"ON CONFLICT (cluster_id, key) DO UPDATE SET {_assignments()} "
     # xmax tells a new row from one that was there: of a new task the log can hold nothing yet.
     "RETURNING key::text, id, coalesce(name_id, 0), seen_at, xmax = 0"

@@ -18,7 +18,7 @@ def check(connection: psycopg.Connection) -> None:
     with errors.translated():
         migrated = connection.execute(_MIGRATED).fetchone()
         found = connection.execute(_FOUND).fetchone() if migrated and migrated[0] else None
-    _compare(found[0] if found else None)
+    compare(found[0] if found else None)
 
 
 async def check_async(connection: AsyncConnection) -> None:
@@ -26,10 +26,11 @@ async def check_async(connection: AsyncConnection) -> None:
     with errors.translated():
         migrated = await connection.scalar(text(_MIGRATED))
         found = await connection.scalar(text(_FOUND)) if migrated else None
-    _compare(found)
+    compare(found)
 
 
-def _compare(found: str | None) -> None:
+def compare(found: str | None) -> None:
+    """Raise WrongSchema unless this revision, which a database was found to be at, is REVISION."""
     if found == REVISION:
         return
     if found is None:

@@ -39,7 +39,13 @@ class StoreSettings:
         "",
         secret=True,
         metavar="URL",
-        help="PostgreSQL to store in: postgresql://user:password@host:port/name.",
+        help="PostgreSQL to store in: postgresql://user:password@host:port/name; host1,host2 for one with standbys.",
+    )
+    database_listen_url: str = setting(
+        "",
+        secret=True,
+        metavar="URL",
+        help="PostgreSQL for LISTEN, where database_url leads to a pool in transaction mode; by default the same.",
     )
     database_pool_size: int = setting(
         5, help="Connections that one API process keeps to the database; up to twice as many under load."
@@ -53,9 +59,10 @@ class StoreSettings:
 
     def __post_init__(self) -> None:
         """Check each value; raises SettingError."""
-        scheme = self.database_url.partition("://")[0]
-        if self.database_url and scheme not in {"postgresql", "postgres", "postgresql+psycopg"}:
-            raise SettingError("database_url", f"{scheme}://…", "must begin with postgresql://")
+        for name in ("database_url", "database_listen_url"):
+            scheme, separator, _ = getattr(self, name).partition("://")
+            if getattr(self, name) and scheme not in {"postgresql", "postgres", "postgresql+psycopg"}:
+                raise SettingError(name, f"{scheme}://…" if separator else "…", "must begin with postgresql://")
         if not 1 <= self.database_pool_size <= 1000:  # noqa: PLR2004 - stated in the rule
             raise SettingError("database_pool_size", self.database_pool_size, "must be from 1 to 1000")
         for name in ("database_read_timeout", "database_write_timeout"):

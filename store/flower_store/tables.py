@@ -498,6 +498,14 @@ collector = Table(
     comment="collector processes and their last sign of life",
 )
 
+leader = Table(
+    "leader",
+    metadata,
+    Column("cluster_id", SmallInteger, ForeignKey("cluster.id"), primary_key=True),
+    Column("collector_id", UUID, nullable=False),
+    Column("until", DateTime(timezone=True), nullable=False, comment="another may take the place after it"),
+)
+
 api_token = Table(
     "api_token",
     metadata,

@@ -24,6 +24,7 @@ from flower_store import (
     partitions,
     rows,
     schema,
+    transactions,
     workers,
 )
 from flower_store.events import SetAside, TaskEvent, WorkerEvent
@@ -75,6 +76,7 @@ class Writer:
         self._cluster = (cluster, transport, broker)
         self._connection: psycopg.Connection | None = None
         self._cluster_id = 0
+        self._server = transactions.UNKNOWN
         self._remember_nothing()
 
     @property
@@ -104,6 +106,7 @@ class Writer:
             folded = fold.fold(unique)
             found = self._ids(connection, unique, worker_events)
             with connection.transaction(), connection.cursor() as cursor:
+                transactions.begin(cursor, database.limits(self._settings.database_write_timeout), known=self._server)
                 stored = batch.write(cursor, self._cluster_id, unique, folded, found) if unique else 0
                 known = [event for event in worker_events if found.workers[event.hostname] != found.overflow["worker"]]
                 workers.write(connection, known, found.workers)
@@ -174,12 +177,6 @@ class Writer:
         with self._translated() as connection:
             connection.execute("UPDATE collector SET stopped_at = now(), beat_at = now() WHERE id = %s", (instance.id,))
 
-    def try_lead(self) -> bool:
-        """Become, or stay, the cluster's leader. The database frees the place when this connection ends."""
-        with self._translated() as connection:
-            row = connection.execute(_LEAD, (self._cluster_id, self._cluster_id)).fetchone()
-            return bool(row and row[0])
-
     def _write_aside(self, cursor: psycopg.Cursor, aside: Sequence[SetAside]) -> None:
         if aside:
             cursor.executemany(_ASIDE, [_aside_row(self._cluster_id, one) for one in aside])
@@ -220,10 +217,12 @@ class Writer:
     def _register(self, connection: psycopg.Connection) -> None:
         with errors.translated():
             schema.check(connection)
+            server = transactions.server(connection)
             cluster_id = _cluster_id(connection, *self._cluster)
-        if cluster_id != self._cluster_id:
-            # Another cluster id is another database: what was remembered of the old one is wrong in it.
-            self._cluster_id = cluster_id
+        if (server, cluster_id) != (self._server, self._cluster_id):
+            # Another server, as a standby that became the primary, may lack the last rows of the old one: its ids may
+            # stand for other names there.
+            self._server, self._cluster_id = server, cluster_id
             self._remember_nothing()
 
     def _remember_nothing(self) -> None:
@@ -304,11 +303,4 @@ INSERT INTO collector (id, cluster_id, hostname, pid, version, promise, stored, 
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (id) DO UPDATE SET beat_at = now(), promise = excluded.promise, stored = excluded.stored,
   set_aside = excluded.set_aside, lag = excluded.lag, broker_away_at = excluded.broker_away_at
-"""
-
-_LEAD = """
-SELECT EXISTS (
-  SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted
-  AND classid = hashtext('flower leader')::oid AND objid = %s::oid AND objsubid = 2
-) OR pg_try_advisory_lock(hashtext('flower leader'), %s)
 """

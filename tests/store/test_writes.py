@@ -2,14 +2,15 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from itertools import count, repeat
+from itertools import repeat
+from uuid import uuid4
 
 import msgspec
 import psycopg
 import pytest
 from tests.store.conftest import Query
 
-from flower_store import errors, factories
+from flower_store import errors, factories, leadership
 from flower_store.events import SetAside
 from flower_store.factories import NOON, a_success, an_event, uuid_of
 from flower_store.settings import StoreSettings
@@ -198,20 +199,28 @@ def test_a_collector_can_ask_whether_another_one_lives(writer: Writer) -> None:
     assert writer.last_beat(other_than=me.id) is not None
 
 
-def test_only_one_writer_leads_a_cluster_until_it_ends(writer: Writer, settings: StoreSettings) -> None:
-    other = Writer(settings, cluster="default")
+def test_only_one_collector_leads_a_cluster_until_it_resigns(writer: Writer, settings: StoreSettings) -> None:
     elsewhere = Writer(settings, cluster="staging")
+    one, other = uuid4(), uuid4()
 
-    first = (writer.try_lead(), writer.try_lead(), other.try_lead(), elsewhere.try_lead())
-    writer.close()
-    deadline = count()
-    while not other.try_lead() and next(deadline) < 1000:
-        pass
+    first = [leadership.try_lead(writer, who) for who in (one, one, other)]
+    there = leadership.try_lead(elsewhere, other)
+    leadership.resign(writer, other)
+    still = leadership.try_lead(writer, other)
+    leadership.resign(writer, one)
+    then = leadership.try_lead(writer, other)
 
-    assert first == (True, True, False, True)
-    assert other.try_lead()
-    other.close()
+    assert first == [True, True, False]
+    assert there
+    assert (still, then) == (False, True)
     elsewhere.close()
+
+
+def test_a_leader_that_renews_its_lease_no_more_is_followed(writer: Writer, query: Query) -> None:
+    leadership.try_lead(writer, uuid4())
+    query("UPDATE leader SET until = now() - interval '1 microsecond' RETURNING 1")
+
+    assert leadership.try_lead(writer, uuid4())
 
 
 def test_partitions_are_made_ahead_and_take_over_what_the_default_held(writer: Writer, query: Query) -> None:

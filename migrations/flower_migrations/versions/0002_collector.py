@@ -13,6 +13,7 @@ def upgrade() -> None:
     _audits()
     _marks()
     _retention()
+    _leadership()
 
 
 # --- the log and the counts ------------------------------------------------------------------------------------------
@@ -282,3 +283,21 @@ def _marks() -> None:
 
 def _retention() -> None:
     """Partitions, and what may be deleted."""
+
+
+# --- leadership ------------------------------------------------------------------------------------------------------
+
+
+def _leadership() -> None:
+    """Who leads: a lease in the place of a session's lock, which a pool in transaction mode does not keep."""
+    op.create_table(
+        "leader",
+        sa.Column("cluster_id", sa.SmallInteger(), sa.ForeignKey("cluster.id"), primary_key=True),
+        sa.Column("collector_id", sa.UUID(), nullable=False),
+        sa.Column(
+            "until",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            comment="another may take the place after it",
+        ),
+    )
