@@ -6,6 +6,7 @@ from flower_cli.stopping import Stop
 from flower_collector.service import Collector
 from flower_collector.settings import CollectorSettings
 from flower_store import errors as store_errors
+from flower_store.lifetimes import RetentionSettings
 from flower_store.settings import SettingError
 
 # A failure is noticed so soon; a signal at once.
@@ -18,7 +19,8 @@ def run(configuration: Configuration) -> None:
     store = named_database.settings(configuration)
     cluster.check(configuration)
     try:
-        _collect(Collector(configuration.settings(CollectorSettings), store))
+        retention = configuration.settings(RetentionSettings)
+        _collect(Collector(configuration.settings(CollectorSettings), store, retention=retention))
     except SettingError as error:
         raise configuration.refusal(error) from error
     except store_errors.WrongSchema as error:

@@ -10,10 +10,11 @@ from types import MappingProxyType
 import click
 
 from flower_api.settings import ApiSettings
-from flower_cli import documentation, environment, errors, suggestions
+from flower_cli import documentation, environment, errors, rooms, suggestions
 from flower_cli.options import SettingsCommand
-from flower_cli.settings import DemoSettings, LogSettings, MachineSettings
+from flower_cli.settings import DemoSettings, LogSettings, MachineSettings, TrialSettings
 from flower_collector.settings import CollectorSettings
+from flower_store.lifetimes import RetentionSettings
 from flower_store.settings import StoreSettings
 
 # `PORT=8080 ./run demo`: what people and platforms set for a program that listens.
@@ -63,7 +64,7 @@ def up() -> SettingsCommand:
     """`flower up`, and `celery flower`."""
     return SettingsCommand(
         "up",
-        takes=(ApiSettings, CollectorSettings, StoreSettings, MachineSettings, LogSettings),
+        takes=(ApiSettings, CollectorSettings, StoreSettings, RetentionSettings, MachineSettings, LogSettings),
         runner="flower_cli.up:run",
         common=UP_NAMES,
         help="Run all on this machine for one Celery cluster: database, collector, API and dashboard.",
@@ -74,7 +75,7 @@ def demo() -> SettingsCommand:
     """`flower demo`."""
     return SettingsCommand(
         "demo",
-        takes=(ApiSettings, MachineSettings, DemoSettings, LogSettings),
+        takes=(ApiSettings, RetentionSettings, MachineSettings, DemoSettings, LogSettings),
         runner="flower_cli.demonstration:run",
         common=DEMO_NAMES,
         help="Show it all: a private broker, real Celery workers at work, the collector, the dashboard.",
@@ -95,7 +96,7 @@ def collector_command() -> SettingsCommand:
     """`flower collector` and `flower-collector`."""
     return SettingsCommand(
         "collector",
-        takes=(CollectorSettings, StoreSettings, LogSettings),
+        takes=(CollectorSettings, StoreSettings, RetentionSettings, LogSettings),
         runner="flower_cli.collecting:run",
         help="Collect one Celery cluster's events into the database.",
     )
@@ -111,11 +112,21 @@ def api_command() -> SettingsCommand:
     )
 
 
+def retention() -> SettingsCommand:
+    """`flower retention`."""
+    return SettingsCommand(
+        "retention",
+        takes=(RetentionSettings, TrialSettings, StoreSettings, LogSettings),
+        runner="flower_cli.retaining:run",
+        help="Delete what is older than it may be, as collectors do by themselves; --dry-run says what that is.",
+    )
+
+
 def config() -> SettingsCommand:
     """`flower config`."""
     return SettingsCommand(
         "config",
-        takes=(ApiSettings, CollectorSettings, StoreSettings, MachineSettings, DemoSettings, LogSettings),
+        takes=tuple(rooms.TITLES),
         runner="flower_cli.overview:run",
         common=UP_NAMES,
         help="Show each setting's value and where it comes from; secrets are not shown.",
@@ -147,6 +158,7 @@ COMMANDS: Mapping[str, Callable[[], click.Command]] = MappingProxyType(
         "migrate": migrate,
         "collector": collector_command,
         "api": api_command,
+        "retention": retention,
         "config": config,
         "reference": reference,
         "version": version,

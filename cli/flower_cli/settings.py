@@ -74,3 +74,10 @@ class DemoSettings:
         """Check each value; raises SettingError."""
         if not 0 < self.rate <= 1000:  # noqa: PLR2004 - stated in the rule
             raise SettingError("rate", self.rate, "must be more than 0 and at most 1000")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialSettings:
+    """Whether a command only says what it would do."""
+
+    dry_run: bool = setting(False, help="Only say what would be done.")

@@ -7,6 +7,7 @@ started again if it ends by itself.
 import errno
 import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ from flower_cli.readiness import Place
 from flower_cli.settings import LogSettings, MachineSettings
 from flower_cli.stopping import Stop, Stopped
 from flower_collector.settings import CollectorSettings
+from flower_store.lifetimes import RetentionSettings
 from flower_store.settings import SettingError, StoreSettings
 
 # What a process may take beyond its own stop_timeout before it is killed.
@@ -71,7 +73,7 @@ class Pair:
     def planned(cls, configuration: Configuration) -> "Pair":
         """Where they will answer; raises Refused for what would fail later, such as a port that is taken."""
         exposure.check(configuration)
-        for room in (StoreSettings, LogSettings, MachineSettings):
+        for room in (StoreSettings, RetentionSettings, LogSettings, MachineSettings):
             configuration.settings(room)
         named_database.check(configuration)
         collector = configuration.settings(CollectorSettings)
@@ -87,11 +89,9 @@ class Pair:
 
     def start(self, tree: Machine, database_url: str, *, logs_in: Path | None = None, **changes: object) -> None:
         """Start both; `changes` are settings that the composition decides, such as the demo's broker."""
-        collector = self._child(
-            "collector", CollectorSettings, logs_in, changes | {"collector_port": self.collector.port}, database_url
-        )
-        tree.run(collector)
-        tree.run(self._child("api", ApiSettings, logs_in, {"port": self.api.port}, database_url))
+        collecting = changes | {"collector_port": self.collector.port}
+        tree.run(self._child("collector", (CollectorSettings, RetentionSettings), logs_in, collecting, database_url))
+        tree.run(self._child("api", (ApiSettings,), logs_in, {"port": self.api.port}, database_url))
 
     def await_ready(self, tree: Machine) -> None:
         """Wait until both say that they are ready."""
@@ -99,15 +99,16 @@ class Pair:
         tree.await_ready("starting collector and API", waiting.on_pair(self.collector, self.api, broker=named))
 
     def _child(
-        self, name: str, room: type, logs_in: Path | None, changes: dict[str, object], database_url: str
+        self, name: str, own: Sequence[type], logs_in: Path | None, changes: dict[str, object], database_url: str
     ) -> Child:
-        variables = self.configuration.variables(room, StoreSettings, LogSettings, database_url=database_url, **changes)
+        rooms = (*own, StoreSettings, LogSettings)
+        variables = self.configuration.variables(*rooms, database_url=database_url, **changes)
         return Child(
             name,
             machine.own_command(name),
             machine.environment(variables),
             log=logs_in / f"{name}.log" if logs_in else None,
-            patience=self.configuration.settings(room).stop_timeout + GRACE,
+            patience=self.configuration.settings(own[0]).stop_timeout + GRACE,
         )
 
 

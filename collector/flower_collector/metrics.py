@@ -88,6 +88,13 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.deleted = Counter(
+            "flower_collector_rows_deleted",
+            "Rows deleted by retention, by its kind; of days of events an estimate",
+            ["kind"],
+            registry=self.registry,
+        )
+
     def _states(self) -> None:
         self.buffer_messages = Gauge(
             "flower_collector_buffer_messages", "Messages waiting in memory", registry=self.registry

@@ -34,11 +34,13 @@ from flower_collector.metrics import Metrics
 from flower_collector.pump import Pump
 from flower_collector.receivers import choice
 from flower_collector.receivers.receiver import Surroundings
+from flower_collector.retaining import Retaining
 from flower_collector.settings import CollectorSettings
 from flower_collector.switch import Switch
 from flower_collector.upkeep import Chore, Upkeep
 from flower_collector.writer import BatchWriter
 from flower_store import dimensions, errors, writes
+from flower_store.lifetimes import RetentionSettings
 from flower_store.marks import Limits
 from flower_store.settings import StoreSettings
 
@@ -62,12 +64,14 @@ class Collector:
         settings: CollectorSettings,
         store: StoreSettings,
         *,
+        retention: RetentionSettings | None = None,
         clock: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
     ) -> None:
         """Put the parts together; nothing is connected. Raises SettingError when the application cannot be loaded."""
         self._settings = settings
         self._store = store
+        self._retention = retention or RetentionSettings()
         self._clock = clock
         self._draw = draw
         self._app = app.cluster_app(settings)
@@ -238,6 +242,7 @@ class Collector:
         return (
             Auditing(self.metrics, grace=settings.audit_grace),
             Marking(limits, listened=lambda: self._duties.listened),
+            Retaining(self._retention, self.metrics, clock=self._clock),
         )
 
     def _store_writer(self) -> writes.Writer:

@@ -1,15 +1,39 @@
-"""Partitions of the event log: one a day of event time, made ahead; a default one for clocks far off."""
+"""Partitions of what comes by the day: one a day of its own time, made ahead; a default one for clocks far off."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
 
 from flower_store import errors
 
+PARTITIONED = ("task_event", "queue_sample")
+"""The tables; the time by which they are partitioned is `at`."""
+
 AHEAD = timedelta(days=3)
 BEHIND = timedelta(days=1)
 _DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day's partition. `rows` is what the last ANALYZE found, None before the first."""
+
+    name: str
+    ends_at: datetime
+    rows: int | None
+    bytes: int
+
+
+def days(connection: psycopg.Connection, table: str) -> list[Day]:
+    """The days of a table, the oldest first."""
+    with errors.translated():
+        return [
+            Day(name, _begins_at(name, table) + _DAY, rows if rows >= 0 else None, size)
+            for name, rows, size in connection.execute(_DAYS, (table,))
+        ]
 
 
 def ensure(connection: psycopg.Connection, now: datetime) -> list[str]:
@@ -18,22 +42,28 @@ def ensure(connection: psycopg.Connection, now: datetime) -> list[str]:
     Rows of such a day that the default partition holds already (from a sender whose clock is ahead) move with it.
     Safe to call from several processes at once.
     """
-    day = (now.astimezone(UTC) - BEHIND).replace(hour=0, minute=0, second=0, microsecond=0)
+    first = (now.astimezone(UTC) - BEHIND).replace(hour=0, minute=0, second=0, microsecond=0)
     made: list[str] = []
     with errors.translated():
-        while day <= now + AHEAD:
-            if _make(connection, day):
-                made.append(_name(day))
-            day += _DAY
+        for table in PARTITIONED:
+            day = first
+            while day <= now + AHEAD:
+                if _make(connection, table, day):
+                    made.append(_name(table, day))
+                day += _DAY
     return made
 
 
-def _name(day: datetime) -> str:
-    return f"task_event_{day:%Y%m%d}"
+def _name(table: str, day: datetime) -> str:
+    return f"{table}_{day:%Y%m%d}"
 
 
-def _make(connection: psycopg.Connection, day: datetime) -> bool:
-    name = _name(day)
+def _begins_at(name: str, table: str) -> datetime:
+    return datetime.strptime(name.removeprefix(f"{table}_"), "%Y%m%d").replace(tzinfo=UTC)
+
+
+def _make(connection: psycopg.Connection, table: str, day: datetime) -> bool:
+    name = _name(table, day)
     if _exists(connection, name):
         return False
     with connection.transaction():
@@ -41,19 +71,30 @@ def _make(connection: psycopg.Connection, day: datetime) -> bool:
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('flower partitions'))")
         if _exists(connection, name):
             return False
-        parts = {"name": sql.Identifier(name), "start": sql.Literal(day), "end": sql.Literal(day + _DAY)}
+        parts = {
+            "name": sql.Identifier(name),
+            "table": sql.Identifier(table),
+            "default": sql.Identifier(f"{table}_default"),
+            "start": sql.Literal(day),
+            "end": sql.Literal(day + _DAY),
+        }
         for statement in _STATEMENTS:
             connection.execute(sql.SQL(statement).format(**parts))
     return True
 
 
-_STATEMENTS = (
-    "CREATE TABLE {name} (LIKE task_event INCLUDING ALL)",
-    "WITH moved AS (DELETE FROM task_event_default WHERE at >= {start} AND at < {end} RETURNING *) "
+_STATEMENTS: tuple[LiteralString, ...] = (
+    "CREATE TABLE {name} (LIKE {table} INCLUDING ALL)",
+    "WITH moved AS (DELETE FROM {default} WHERE at >= {start} AND at < {end} RETURNING *) "
     "INSERT INTO {name} SELECT * FROM moved",
-    "ALTER TABLE task_event ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end})",
+    "ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end})",
 )
 
+_DAYS: LiteralString = """
+SELECT c.relname, c.reltuples::bigint, pg_total_relation_size(c.oid)
+FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+WHERE i.inhparent = %s::text::regclass AND c.relname ~ '_[0-9]{8}$' ORDER BY c.relname
+"""
 
 _FOUND = """
 SELECT EXISTS (SELECT FROM pg_class WHERE relname = %s AND relnamespace = (

@@ -330,7 +330,8 @@ queue_sample = Table(
     Column("consumers", Integer),
     Column("oldest_at", DateTime(timezone=True)),
     PrimaryKeyConstraint("queue_id", "at"),
-    comment="queue depth over time; null where the broker cannot tell",
+    postgresql_partition_by="RANGE (at)",
+    comment="queue depth over time, a partition a day; null where the broker cannot tell",
 )
 
 error_group = Table(

@@ -1,0 +1,57 @@
+"""How long what is stored is kept: the settings of `retention.py`."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flower_store.settings import SettingError, setting
+
+_DAY = timedelta(days=1)
+_DURATIONS = (
+    "retention_events", "retention_tasks", "retention_failed", "retention_samples", "retention_minutes",
+    "retention_hours", "retention_history", "retention_aside",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionSettings:
+    """How long what is stored is kept. The whole database's: give all its collectors the same. Nothing is for ever."""
+
+    # The log is the largest by far and answers questions about single tasks, which are asked within days.
+    retention_events: timedelta = setting(
+        7 * _DAY, help="How long raw task events are kept, by whole days; 0 is for ever."
+    )
+    retention_tasks: timedelta = setting(
+        30 * _DAY, help="How long tasks are kept after their last event, unless they failed; 0 is for ever."
+    )
+    retention_failed: timedelta = setting(
+        90 * _DAY, help="How long failed tasks are kept after their last event; 0 is for ever."
+    )
+    retention_samples: timedelta = setting(
+        30 * _DAY, help="How long samples of queues are kept, by whole days; 0 is for ever."
+    )
+    retention_minutes: timedelta = setting(14 * _DAY, help="How long counts by the minute are kept; 0 is for ever.")
+    retention_hours: timedelta = setting(400 * _DAY, help="How long counts by the hour are kept; 0 is for ever.")
+    retention_history: timedelta = setting(
+        90 * _DAY, help="How long comings and goings of workers and collectors, and gaps, are kept; 0 is for ever."
+    )
+    retention_aside: timedelta = setting(
+        7 * _DAY, help="How long messages are kept that could not be taken as they were; 0 is for ever."
+    )
+    retention_max_bytes: int = setting(
+        0,
+        help="Bytes that the database may take: past it the oldest days of events go, then the oldest tasks; 0 is no "
+        "bound.",
+    )
+
+    def __post_init__(self) -> None:
+        """Check each value; raises SettingError."""
+        for name in _DURATIONS:
+            if not timedelta(0) <= getattr(self, name) <= 36_500 * _DAY:
+                raise SettingError(name, getattr(self, name), "must be from 0 to 36500d")
+        if not 0 <= self.retention_max_bytes <= 2**62:
+            raise SettingError("retention_max_bytes", self.retention_max_bytes, f"must be from 0 to {2**62}")
+        # Whether an event is new is asked of the log by its task: without the task, a repetition would count again.
+        for name in ("retention_tasks", "retention_failed"):
+            kept = getattr(self, name)
+            if kept and (not self.retention_events or kept < self.retention_events):
+                raise SettingError(name, kept, "must not be shorter than retention_events")
