@@ -10,6 +10,9 @@ The rule, in order (`docs/architecture.md`, "The merge rule"; tried on the cases
 4. given back: RETRY when retried, even if the next attempt is already received (it waits for its time);
    otherwise RECEIVED when received again, else REJECTED.
 5. received: RECEIVED. 6. sent: PENDING. 7. anything else: UNKNOWN.
+
+Over all of these stands what a result backend was found to know (`reconciling.py`), as long as no event tells an end and
+nothing began after it: the register with the lowest key, which no event writes.
 """
 
 PENDING = "PENDING"
@@ -76,8 +79,21 @@ def _case(column: int, otherwise: str) -> str:
 
 _QUOTED_RULES = tuple((condition, f"'{state}'::text", worker) for condition, state, worker in _RULES)
 
-STATE_SQL = _case(1, f"'{UNKNOWN}'::text")
-"""The state, over the columns of `task`."""
+_TOLD_SQL = _case(1, f"'{UNKNOWN}'::text")
+
+_ENDS = ", ".join(f"'{state}'" for state in ENDED)
+
+_FOUND = (
+    "found_at IS NOT NULL AND (started_at IS NULL OR started_at <= found_at) "
+    f"AND (received_at IS NULL OR received_at <= found_at) AND {_TOLD_SQL} NOT IN ({_ENDS})"
+)
+"""SQL: the result backend knew the end of a task of which no event tells the end, and nothing began since."""
+
+STATE_SQL = f"CASE WHEN {_FOUND} THEN found_state ELSE {_TOLD_SQL} END"
+"""The state, over the columns of `task`: as its events tell it, or else as the result backend knew it."""
+
+RECONCILED_SQL = f"CASE WHEN {_FOUND} THEN true END"
+"""Whether the state is the result backend's."""
 
 WORKER_SQL = _case(2, "custom_worker_id")
 """The worker whose event decided the state."""

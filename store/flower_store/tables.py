@@ -203,7 +203,12 @@ task = Table(
     _worker("custom"),
     Column("custom_type", Text),
     Column("custom_fields", JSONB),
+    Column("found_at", DateTime(timezone=True), comment="until when a result backend's answer covers the events"),
+    Column("found_state", Text, comment="SUCCESS, FAILURE or REVOKED, as a result backend knew it"),
+    Column("found_result", Text, comment="its result, or its exception"),
+    Column("found_traceback", Text),
     Column("state", Text, Computed(states.STATE_SQL, persisted=True), nullable=False),
+    Column("reconciled", Boolean, Computed(states.RECONCILED_SQL, persisted=True)),
     Column("worker_id", Integer, Computed(states.WORKER_SQL, persisted=True)),
     PrimaryKeyConstraint("cluster_id", "key"),
     comment="the current state of each task: its events folded by the merge rule",
@@ -248,6 +253,17 @@ event_type = Table(
     Column("name", Text, nullable=False),
     UniqueConstraint("cluster_id", "name"),
     comment="types of task events and their small ids; those of Celery's own are fixed (event_types.py)",
+)
+
+task_look = Table(
+    "task_look",
+    metadata,
+    Column("cluster_id", SmallInteger, nullable=False),
+    Column("key", UUID, nullable=False),
+    Column("looks", SmallInteger, nullable=False),
+    _time("next_at", null=False),
+    PrimaryKeyConstraint("cluster_id", "key"),
+    comment="unfinished tasks that were looked up in the result backend, and when they are to be again",
 )
 
 # In an order without padding, and without a null, whose bitmap would cost eight bytes a row.

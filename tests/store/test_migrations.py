@@ -41,11 +41,12 @@ def test_the_state_column_is_computed_by_the_rule_of_this_build(database_url: st
     with psycopg.connect(database_url) as connection:
         connection.execute(
             f"ALTER TABLE task ADD s text GENERATED ALWAYS AS ({states.STATE_SQL}) STORED, "
+            f"ADD r boolean GENERATED ALWAYS AS ({states.RECONCILED_SQL}) STORED, "
             f"ADD w integer GENERATED ALWAYS AS ({states.WORKER_SQL}) STORED".encode()
         )
 
-        by_migration = [connection.execute(found, (name,)).fetchone() for name in ("state", "worker_id")]
-        by_this_build = [connection.execute(found, (name,)).fetchone() for name in ("s", "w")]
+        by_migration = [connection.execute(found, (name,)).fetchone() for name in ("state", "reconciled", "worker_id")]
+        by_this_build = [connection.execute(found, (name,)).fetchone() for name in ("s", "r", "w")]
         connection.rollback()
 
     assert by_migration == by_this_build

@@ -256,6 +256,7 @@ def _completeness() -> None:
 
 def _marks() -> None:
     """What the result backend knows, and which tasks nobody works on any more."""
+    _found()
     op.create_index(
         "ix_task_due",
         "task",
@@ -275,6 +276,51 @@ def _marks() -> None:
         sa.Column("marked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("cluster_id", "key", name=op.f("pk_task_mark")),
         comment="tasks on which nobody seems to work; a mark holds for the state and last event that it was made for",
+    )
+
+
+def _found() -> None:
+    """A state that a result backend was found to know: where no event tells an end, and nothing began since."""
+    told = _expression("state")
+    found = (
+        "found_at IS NOT NULL AND (started_at IS NULL OR started_at <= found_at) "
+        f"AND (received_at IS NULL OR received_at <= found_at) AND ({told}) "
+        "NOT IN ('SUCCESS', 'FAILURE', 'REVOKED', 'REJECTED')"
+    )
+    op.execute("ALTER TABLE task DROP COLUMN state")
+    op.add_column(
+        "task",
+        sa.Column(
+            "found_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="until when a result backend's answer covers the events",
+        ),
+    )
+    op.add_column(
+        "task",
+        sa.Column(
+            "found_state", sa.Text(), nullable=True, comment="SUCCESS, FAILURE or REVOKED, as a result backend knew it"
+        ),
+    )
+    op.add_column("task", sa.Column("found_result", sa.Text(), nullable=True, comment="its result, or its exception"))
+    op.add_column("task", sa.Column("found_traceback", sa.Text(), nullable=True))
+    op.execute(
+        "ALTER TABLE task "
+        f"ADD state text NOT NULL GENERATED ALWAYS AS (CASE WHEN {found} THEN found_state ELSE ({told}) END) STORED, "
+        f"ADD reconciled boolean GENERATED ALWAYS AS (CASE WHEN {found} THEN true END) STORED"
+    )
+    op.create_index("ix_task_state", "task", ["cluster_id", "state", "seen_at"])
+    failed = sa.text("state = 'FAILURE'")
+    op.create_index("ix_task_failed", "task", ["cluster_id", "failed_at"], postgresql_where=failed)
+    op.create_table(
+        "task_look",
+        sa.Column("cluster_id", sa.SmallInteger(), nullable=False),
+        sa.Column("key", sa.UUID(), nullable=False),
+        sa.Column("looks", sa.SmallInteger(), nullable=False),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("cluster_id", "key", name=op.f("pk_task_look")),
+        comment="unfinished tasks that were looked up in the result backend, and when they are to be again",
     )
 
 
