@@ -94,6 +94,11 @@ class Metrics:
             ["kind"],
             registry=self.registry,
         )
+        self.reconciled = Counter(
+            "flower_collector_tasks_reconciled",
+            "Unfinished tasks that were closed with the state that the result backend knows",
+            registry=self.registry,
+        )
 
     def _states(self) -> None:
         self.buffer_messages = Gauge(

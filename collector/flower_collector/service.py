@@ -34,6 +34,7 @@ from flower_collector.metrics import Metrics
 from flower_collector.pump import Pump
 from flower_collector.receivers import choice
 from flower_collector.receivers.receiver import Surroundings
+from flower_collector.reconciler import Reconciler
 from flower_collector.retaining import Retaining
 from flower_collector.settings import CollectorSettings
 from flower_collector.switch import Switch
@@ -156,7 +157,8 @@ class Collector:
         self._duties = self._make_duties()
         self._conversations = self._make_conversations()
         self._upkeep = Upkeep(self._store_writer(), self._chores(), leads=lambda: bool(self._duties.leads))
-        self._threads = (self._receiver, self._pump, self._duties, self._upkeep, *self._conversations)
+        self._reconciler = self._make_reconciler()
+        self._threads = (self._receiver, self._pump, self._duties, self._upkeep, self._reconciler, *self._conversations)
         self._health = Health(settings, healthy=self.healthy, ready=self.readiness, registry=self.metrics.registry)
         self._watch()
 
@@ -245,6 +247,16 @@ class Collector:
             Retaining(self._retention, self.metrics, clock=self._clock),
         )
 
+    def _make_reconciler(self) -> Reconciler:
+        return Reconciler(
+            self._app,
+            self._store_writer(),
+            settings=self._settings,
+            leads=lambda: bool(self._duties.leads) and self._settings.reconcile_rate > 0,
+            redaction=redaction.of(self._settings),
+            metrics=self.metrics,
+        )
+
     def _store_writer(self) -> writes.Writer:
         settings = self._settings
         bounds = dimensions.Bounds(
@@ -279,6 +291,7 @@ class Collector:
         for conversation in self._conversations:
             conversation.finish()
         self._upkeep.finish()
+        self._reconciler.finish()
         self._receiver.pause()
         self._receiver.paused.wait(PATIENCE.total_seconds())
         self._duties.finish()

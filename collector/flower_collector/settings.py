@@ -115,6 +115,17 @@ class CollectorSettings:
     max_event_types: int = setting(
         500, help="Types of events beside Celery's own that get a row of their own; as max_task_names."
     )
+    result_backend: str = setting(
+        "",
+        secret=True,
+        metavar="URL",
+        help="Result backend in which unfinished tasks are looked up; empty takes the app's.",
+    )
+    reconcile_after: timedelta = setting(
+        timedelta(minutes=10),
+        help="Tasks unfinished for this long are looked up in the result backend; marked ones, those of gaps sooner.",
+    )
+    reconcile_rate: int = setting(100, help="Tasks that are looked up in the result backend a second; 0 is none.")
     collector_address: str = setting(
         "127.0.0.1", help="Address of the collector's health and metrics; 0.0.0.0 in a container."
     )
@@ -164,7 +175,15 @@ class CollectorSettings:
             raise SettingError("redact_values", "…", "must not match nothing")
 
 
-_NOT_NEGATIVE = ("queue_ttl", "inspect_interval", "audit_grace", "lost_after", "stuck_after", "overdue_after")
+_NOT_NEGATIVE = (
+    "queue_ttl",
+    "inspect_interval",
+    "audit_grace",
+    "lost_after",
+    "stuck_after",
+    "overdue_after",
+    "reconcile_after",
+)
 
 _RANGES = (
     ("batch_size", 1, 50_000),
@@ -176,5 +195,6 @@ _RANGES = (
     ("max_queues", 1, 1_000_000),
     ("max_workers", 1, 1_000_000),
     ("max_event_types", 1, 10_000),
+    ("reconcile_rate", 0, 10_000),
     ("collector_port", 0, _LARGEST_PORT),
 )

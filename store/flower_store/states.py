@@ -11,8 +11,8 @@ The rule, in order (`docs/architecture.md`, "The merge rule"; tried on the cases
    otherwise RECEIVED when received again, else REJECTED.
 5. received: RECEIVED. 6. sent: PENDING. 7. anything else: UNKNOWN.
 
-Over all of these stands what a result backend was found to know (`reconciling.py`), as long as no event tells an end and
-nothing began after it: the register with the lowest key, which no event writes.
+Where no event tells an end, what a result backend was found to know (`reconciling.py`) is the state, unless something
+began after it: the register with the lowest key, which no event writes.
 """
 
 PENDING = "PENDING"
