@@ -23,6 +23,7 @@ FAULTS = Path(__file__).with_name("faults")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--rounds", type=int, default=200, help="faults of a long soak (8000 are about twelve hours)")
     parser.addoption("--faults", action="store_true", help="also run the long tests of tests/faults")
 
 

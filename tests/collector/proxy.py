@@ -55,6 +55,13 @@ class Proxy:
         """Let through again what was held back, and all that comes."""
         self._flows.set()
 
+    def heal(self) -> None:
+        """Whatever was done to it is over."""
+        self.delay = 0.0
+        self.breaks = _never
+        self.flow()
+        self.mend()
+
     def lead_to(self, url: str) -> None:
         """Connect to this server from now on."""
         self._target = _address(url)

@@ -1,5 +1,7 @@
 """`flower collector` as a process of its own, to be killed and started again."""
 
+import os
+import signal
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -14,8 +16,8 @@ from flower_cli.embedded.process import Process
 class CollectorProcess:
     """The command line's own collector of one broker into one database."""
 
-    def __init__(self, directory: Path, *, broker_url: str, database_url: str) -> None:
-        self._log = directory / "collector.log"
+    def __init__(self, directory: Path, *, broker_url: str, database_url: str, name: str = "collector") -> None:
+        self._log = directory / f"{name}.log"
         self._port = process.free_port()
         self._environment = workers.environment("") | {
             "FLOWER_BROKER": broker_url,
@@ -27,9 +29,13 @@ class CollectorProcess:
 
     def start(self) -> None:
         """Start it and wait until events flow."""
+        self.launch().wait_until(self.ready, workers.START_LIMIT)
+
+    def launch(self) -> Process:
+        """Start it, whatever of broker and database is there."""
         command = [executable, "-m", "flower_cli.main", "collector"]
         self._process = process.launch(command, self._log, environment=self._environment)
-        self._process.wait_until(self.ready, workers.START_LIMIT)
+        return self._process
 
     def ready(self) -> bool:
         try:
@@ -42,6 +48,21 @@ class CollectorProcess:
         """End it at once, as `kill -9` does. May be called twice."""
         if self._process is not None:
             self._process.kill()
+
+    def pause(self) -> None:
+        """Let it stand still, as a machine does that swaps or is moved; its connections stay."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.running
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.running:
+            os.kill(self._process.pid, number)
 
     def stop(self) -> None:
         """Let it write what it has."""

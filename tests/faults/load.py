@@ -1,0 +1,115 @@
+"""A load on a broker, from a process of its own, and what it published."""
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
+from pathlib import Path
+from typing import TypedDict
+
+from tests.faults import stream
+from tests.faults.stream import Fields
+from tests.services import workers
+
+from flower_cli.embedded import process
+from flower_cli.embedded.process import Process
+from flower_store.events import TaskEvent
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Line(TypedDict):
+    """One window of the ledger (`generator.py`)."""
+
+    attempted: int
+    unconfirmed: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Task events by their times, which name them: all that were attempted, and those that the broker confirmed."""
+
+    attempted: Mapping[datetime, TaskEvent]
+    confirmed: frozenset[datetime]
+
+
+class Load:
+    """Publishes from `start()` to `stop()`; `rate` in events a second, 0 for as fast as it goes."""
+
+    def __init__(self, directory: Path, url: str, *, seed: int, rate: float) -> None:
+        self._directory = directory
+        self._url = url
+        self._seed = seed
+        self._rate = rate
+        self._began = time.time_ns() // 1000
+        self._process: Process | None = None
+
+    def start(self) -> None:
+        words = (self._url, self._seed, self._began, self._rate, self._ledger)
+        command = [sys.executable, "-m", "tests.faults.generator", *map(str, words)]
+        self._process = process.launch(
+            command,
+            self._directory / "generator.log",
+            environment=workers.environment(""),
+            stop_signal=signal.SIGTERM,
+        )
+
+    def stop(self) -> None:
+        """Let it finish what it is at. May be called twice."""
+        if self._process is not None:
+            self._process.stop(timedelta(seconds=60))
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.running
+
+    def confirmed(self) -> int:
+        """Messages that the broker took so far."""
+        lines = self._lines()
+        return lines[-1]["attempted"] - sum(len(line["unconfirmed"]) for line in lines) if lines else 0
+
+    def published(self) -> Published:
+        """All until now, made again from the seed."""
+        lines = self._lines()
+        unconfirmed = {number for line in lines for number in line["unconfirmed"]}
+        until = lines[-1]["attempted"]
+        made = stream.publications(self._seed, began=self._began, rate=self._rate or stream.NOMINAL)
+        attempted: dict[datetime, TaskEvent] = {}
+        confirmed: set[datetime] = set()
+        for publication in takewhile(lambda one: one.number < until, made):
+            events = {event.at: event for event in _task_events(publication.events)}
+            attempted |= events
+            if publication.number not in unconfirmed:
+                confirmed.update(events)
+        return Published(attempted, frozenset(confirmed))
+
+    @property
+    def _ledger(self) -> Path:
+        return self._directory / "ledger"
+
+    def _lines(self) -> list[Line]:
+        if not self._ledger.exists():
+            return []
+        text = self._ledger.read_text()
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+
+def _task_events(events: tuple[Fields, ...]) -> Iterator[TaskEvent]:
+    """What the merge rule looks at, made here and not by the collector's gate, which is under test."""
+    for event in events:
+        if "uuid" in event:
+            at = EPOCH + timedelta(microseconds=stream.microseconds(event))
+            yield TaskEvent(
+                type=str(event["type"]), task_id=str(event["uuid"]), hostname=str(event["hostname"]),
+                pid=_whole(event["pid"]), at=at, clock=_whole(event["clock"]), digest=0, received_at=EPOCH,
+                fields={"retries": event.get("retries", 0)},
+            )  # fmt: skip
+
+
+def _whole(value: object) -> int:
+    assert isinstance(value, int)
+    return value
