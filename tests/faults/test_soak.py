@@ -33,9 +33,30 @@ def test_twenty_faults_on_rabbitmq(tmp_path: Path, rabbitmq: RabbitMQ, rabbitmq_
 def test_hundreds_of_faults_on_rabbitmq(
     tmp_path: Path, rabbitmq: RabbitMQ, rabbitmq_url: str, seed: int, pytestconfig: pytest.Config
 ) -> None:
-    rounds = pytestconfig.getoption("--rounds")
-    assert isinstance(rounds, int)
-    soak_on_rabbitmq(tmp_path, rabbitmq, rabbitmq_url, seed=seed, rounds=rounds)
+    soak_on_rabbitmq(tmp_path, rabbitmq, rabbitmq_url, seed=seed, rounds=rounds(pytestconfig))
+
+
+@pytest.mark.faults
+def test_faults_of_one_collector_at_a_time_on_redis(
+    tmp_path: Path, redis_url: str, seed: int, pytestconfig: pytest.Config
+) -> None:
+    """PUB/SUB keeps nothing: no loss while one of two lives and has stored what the other missed."""
+    with scene.collectors(tmp_path, redis_url, number=2) as stage:
+        chance = random.Random(seed)
+        harm = Nemesis([*nemesis.of_collectors(stage, chance), *nemesis.of_the_database(stage, chance)], chance)
+        load = Load(tmp_path, redis_url, seed=seed, rate=RATE)
+        load.start()
+        eventually(load.confirmed)
+        try:
+            for _ in range(rounds(pytestconfig) // 4):
+                harm.strike()
+                assert all(member.process.running for member in stage.members), harm.done[-1]
+                catch_up(stage, load)
+        finally:
+            load.stop()
+            stage.heal()
+        catch_up(stage, load)
+        end(stage, load, f"seed {seed}, {len(harm.done)} faults")
 
 
 def soak_on_rabbitmq(
@@ -59,12 +80,21 @@ def soak_on_rabbitmq(
             load.stop()
             stage.heal()
         drain(stage, url)
+        end(stage, load, f"seed {seed}, {rounds} faults")
 
-        judged = verdict.judge(stage.database.url, load.published())
-        log.info("seed %d, %d faults: %s", seed, rounds, judged)
-        assert judged.clean, judged
-        assert judged.acknowledged > 0
-        assert stage.database.query("SELECT reason, detail FROM set_aside") == []
+
+def end(stage: Scene, load: Load, title: str) -> None:
+    judged = verdict.judge(stage.database.url, load.published())
+    log.info("%s: %s", title, judged)
+    assert judged.clean, judged
+    assert judged.acknowledged > 0
+    assert stage.database.query("SELECT reason, detail FROM set_aside") == []
+
+
+def rounds(config: pytest.Config) -> int:
+    asked = config.getoption("--rounds")
+    assert isinstance(asked, int)
+    return asked
 
 
 def of_rabbitmq(node: RabbitMQ) -> list[Fault]:
@@ -85,6 +115,16 @@ def drain(stage: Scene, url: str) -> None:
         if waiting(url) == 0:
             return
         stage.heal()
+
+
+def catch_up(stage: Scene, load: Load) -> None:
+    """Wait until both collectors listen and all that was published until then is stored."""
+    for member in stage.members:
+        eventually(member.process.ready, within=DRAINED_WITHIN)
+    confirmed = load.published().confirmed
+    eventually(
+        lambda: confirmed <= {at for (at,) in stage.database.query("SELECT at FROM task_event")}, within=DRAINED_WITHIN
+    )
 
 
 def waiting(url: str) -> int:
