@@ -13,7 +13,7 @@ from zlib import crc32
 
 import msgspec
 
-from flower_collector import cleaning
+from flower_collector import cleaning, probe
 from flower_collector.reasons import Reason, Refused
 from flower_store.events import MAX_NAME, MAX_TASK_ID, TaskEvent, WorkerEvent
 
@@ -51,12 +51,16 @@ class Decoded:
     clock_clamped: bool = False
 
 
+class IsProbe(Exception):
+    """It is no worker's event but a collector's probe. Raised to the gate alone."""
+
+
 _UNCHANGED: frozenset[Reason] = frozenset()
 _NOT_KEPT = Decoded(None)
 
 
 def decode(raw: bytes, *, received_at: datetime) -> Decoded:
-    """The event in these bytes; raises Refused."""
+    """The event in these bytes; raises Refused, IsProbe."""
     fields, doubtful = _parse(raw)
     event_type = _name(fields, "type")
     if event_type.startswith("task-") and event_type != "task-":
@@ -65,6 +69,8 @@ def decode(raw: bytes, *, received_at: datetime) -> Decoded:
         make = _worker_event
     elif event_type.startswith("worker-"):
         return _NOT_KEPT
+    elif event_type == probe.TYPE:
+        raise IsProbe
     else:
         raise Refused(Reason.UNKNOWN_TYPE, f"no event of Celery's: {event_type[:100]!r}")
     return _decode(make, raw, fields, event_type, doubtful=doubtful, received_at=received_at)

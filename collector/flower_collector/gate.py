@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from flower_collector import decoder
+from flower_collector import decoder, probe
 from flower_collector.message import Message
 from flower_collector.reasons import Reason, Refused
 from flower_store.events import MAX_NAME, SetAside, TaskEvent, WorkerEvent
@@ -36,6 +36,7 @@ class Opened:
     tasks: list[TaskEvent] = field(default_factory=list)
     workers: list[WorkerEvent] = field(default_factory=list)
     aside: list[SetAside] = field(default_factory=list)
+    echoes: list[probe.Echo] = field(default_factory=list)
     not_kept: int = 0
     clocks_clamped: int = 0
 
@@ -68,6 +69,9 @@ def set_aside(message: Message, body: bytes, reason: Reason, detail: str) -> Set
 def _take(opened: Opened, message: Message, raw: bytes) -> None:
     try:
         decoded = decoder.decode(raw, received_at=message.received_at)
+    except decoder.IsProbe:
+        _take_echo(opened, message, raw)
+        return
     except Refused as refused:
         opened.aside.append(set_aside(message, raw, refused.reason, refused.detail))
         return
@@ -81,6 +85,13 @@ def _take(opened: Opened, message: Message, raw: bytes) -> None:
             opened.workers.append(event)
         case None:
             opened.not_kept += 1
+
+
+def _take_echo(opened: Opened, message: Message, raw: bytes) -> None:
+    try:
+        opened.echoes.append(probe.parse(raw, received_at=message.received_at))
+    except Refused as refused:
+        opened.aside.append(set_aside(message, raw, refused.reason, refused.detail))
 
 
 def _elements(message: Message) -> Sequence[bytes]:

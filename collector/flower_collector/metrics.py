@@ -36,6 +36,12 @@ class Metrics:
             "Events whose logical clock was senseless and was put to 0",
             registry=self.registry,
         )
+        self.probe_seconds = Histogram(
+            "flower_collector_probe_seconds",
+            "From a collector's probe being sent to its being read from the broker",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
         self.dropped = Counter(
             "flower_collector_messages_dropped",
             "Messages lost because the buffer was full while the database was away",

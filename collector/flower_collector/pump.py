@@ -15,6 +15,7 @@ from flower_collector.buffer import Buffer
 from flower_collector.gate import Opened
 from flower_collector.message import Message
 from flower_collector.metrics import Metrics
+from flower_collector.probe import Echoes
 from flower_collector.reasons import Reason
 from flower_collector.redaction import Redaction
 from flower_collector.writer import BatchWriter
@@ -37,6 +38,7 @@ class Pump(threading.Thread):
         *,
         metrics: Metrics,
         arrivals: Arrivals,
+        echoes: Echoes,
         failed: Callable[[errors.StoreError], None],
         redaction: Redaction | None = None,
     ) -> None:
@@ -46,6 +48,7 @@ class Pump(threading.Thread):
         self._writer = writer
         self._metrics = metrics
         self._arrivals = arrivals
+        self._echoes = echoes
         self._failed = failed
         self._redaction = redaction
 
@@ -88,6 +91,8 @@ class Pump(threading.Thread):
             self._redaction.apply(opened)
         self._count(opened)
         self._arrivals.note(opened.workers)
+        for echo in opened.echoes:
+            self._echoes.heard(echo)
         return opened
 
     def _count(self, opened: Opened) -> None:
@@ -96,6 +101,8 @@ class Pump(threading.Thread):
         metrics.events.labels("worker").inc(len(opened.workers))
         metrics.events.labels("not_kept").inc(opened.not_kept)
         metrics.clocks_clamped.inc(opened.clocks_clamped)
+        for echo in opened.echoes:
+            metrics.probe_seconds.observe(echo.delay.total_seconds())
         self._writer.totals.aside += len(opened.aside)
         for reason, number in gate.counted(opened.aside).items():
             metrics.aside.labels(reason).inc(number)

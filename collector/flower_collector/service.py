@@ -31,6 +31,8 @@ from flower_collector.gaps import Gaps
 from flower_collector.health import Health
 from flower_collector.marking import Marking
 from flower_collector.metrics import Metrics
+from flower_collector.probe import Echoes
+from flower_collector.prober import Prober
 from flower_collector.pump import Pump
 from flower_collector.receivers import choice
 from flower_collector.receivers.receiver import Surroundings
@@ -55,6 +57,9 @@ NOT_JSON = "events are not JSON: set event_serializer to json, all others are se
 
 PATIENCE = timedelta(seconds=5)
 """How long a thread may take to notice a stop: the longest wait in any of them, and a margin."""
+
+_PROBED = frozenset({"amqp", "redis"})
+"""Transports whose events a probe may travel with: on others a queue that nobody reads would fill with them."""
 
 
 class Collector:
@@ -86,6 +91,10 @@ class Collector:
         self._broker, self._writes, self._beats = (Availability(clock) for _ in range(3))
         self._gaps = Gaps()
         self._arrivals = Arrivals()
+        self._echoes = Echoes()
+        self._instance = writes.Instance(
+            id=uuid4(), hostname=socket.gethostname(), pid=getpid(), version=metadata.version("flower"), promise=""
+        )
         self._buffer = Buffer(messages=settings.buffer_size, size=settings.buffer_max_bytes)
         self._assemble()
 
@@ -180,6 +189,7 @@ class Collector:
             self._writer,
             metrics=self.metrics,
             arrivals=self._arrivals,
+            echoes=self._echoes,
             failed=self._fail,
             redaction=redaction.of(settings),
         )
@@ -193,8 +203,11 @@ class Collector:
             leads=self._may_talk,
             backoff=Backoff(self._draw),
         )
+        talking: list[Conversation] = [control]
+        if self._kind in _PROBED and self._settings.probe_interval:
+            talking.append(self._make_prober())
         if not self._settings.enable_events:
-            return (control,)
+            return talking
         switch = Switch(
             self._app,
             every=self._settings.enable_events_interval,
@@ -202,7 +215,18 @@ class Collector:
             leads=self._may_talk,
             backoff=Backoff(self._draw),
         )
-        return (control, switch)
+        return (*talking, switch)
+
+    def _make_prober(self) -> Prober:
+        return Prober(
+            self._app,
+            name=self._settings.cluster,
+            hostname=self._instance.hostname,
+            instance=self._instance.id,
+            every=self._settings.probe_interval,
+            leads=self._may_talk,
+            backoff=Backoff(self._draw),
+        )
 
     def _may_talk(self) -> bool:
         return self._duties.leads is not False
@@ -219,12 +243,9 @@ class Collector:
         )
 
     def _make_duties(self) -> Duties:
-        instance = writes.Instance(
-            id=uuid4(), hostname=socket.gethostname(), pid=getpid(), version=metadata.version("flower"), promise=""
-        )
         return Duties(
             self._store_writer(),
-            instance=instance,
+            instance=self._instance,
             promise=lambda: self._receiver.promise,
             totals=self._writer.totals,
             buffer=self._buffer,

@@ -126,6 +126,11 @@ class CollectorSettings:
         help="Tasks unfinished for this long are looked up in the result backend; marked ones, those of gaps sooner.",
     )
     reconcile_rate: int = setting(100, help="Tasks that are looked up in the result backend a second; 0 is none.")
+    # A second is fine enough to see a blocked way before people do, and costs 300 bytes.
+    probe_interval: timedelta = setting(
+        timedelta(seconds=1),
+        help="RabbitMQ, Redis: how often an event of our own is sent to measure the way of events; 0 is never.",
+    )
     collector_address: str = setting(
         "127.0.0.1", help="Address of the collector's health and metrics; 0.0.0.0 in a container."
     )

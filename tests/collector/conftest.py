@@ -24,9 +24,10 @@ QUICK = CollectorSettings(
     enable_events_interval=timedelta(seconds=1),
     inspect_interval=timedelta(seconds=2),
     inspect_timeout=timedelta(seconds=0.5),
+    probe_interval=timedelta(0),
     stop_timeout=timedelta(seconds=10),
 )
-"""Settings of tests: a free port, and nothing waits for long."""
+"""Settings of tests: a free port, nothing waits for long, and nothing is on the broker but what the test puts there."""
 
 
 @pytest.fixture

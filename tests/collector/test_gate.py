@@ -35,6 +35,7 @@ EVENTS = [
     pytest.param(body(type=None), Reason.MISSING_FIELD, id="no type"),
     pytest.param(body(type={"a": 1}), Reason.WRONG_FIELD, id="a type that is an object"),
     pytest.param(body(type="order-placed"), Reason.UNKNOWN_TYPE, id="unknown type"),
+    pytest.param(body(type="flower-probe"), Reason.WRONG_FIELD, id="a probe that no collector sent"),
     pytest.param(body(type="task-"), Reason.UNKNOWN_TYPE, id="a type with nothing behind the hyphen"),
     pytest.param(body(type="task-\0"), Reason.NUL, id="NUL in the type"),
     pytest.param(body(type="task-" + "x" * MAX_NAME), Reason.NAME_TOO_LONG, id="long type"),
