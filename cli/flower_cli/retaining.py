@@ -1,5 +1,6 @@
 """`flower retention`: delete what is too old, once, or say what that would be."""
 
+import threading
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ def run(configuration: Configuration) -> None:
         if configuration.settings(TrialSettings).dry_run:
             _print(retention.preview(store, settings, datetime.now(UTC)), "would go")
         else:
-            _print(_summed(retention.steps(store, settings, datetime.now(UTC))), "gone")
+            _print(_summed(retention.steps(store, settings, datetime.now(UTC), threading.Event())), "gone")
     except SettingError as error:
         raise configuration.refusal(error) from error
     except store_errors.WrongSchema as error:

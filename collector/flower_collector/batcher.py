@@ -1,18 +1,22 @@
 """Opened messages gathered into batches: by number, by bytes or by age. Single-threaded; the clock is passed in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from flower_collector.gate import Opened
 from flower_collector.message import Message, Origin
 from flower_store.events import SetAside, TaskEvent, WorkerEvent
+from flower_store.writes import SET_ASIDE_BODY
 
 MAX_BYTES = 32 * 1024**2
 """Bytes of bodies in one batch. Decoded they take a few times as much; ordinary batches have one or two MB."""
 
 MAX_ASIDE = 200
 """Records of set-aside input stored by one batch; a flood of garbage is counted whole and kept in part."""
+
+MAX_ASIDE_BYTES = 1024**2
+"""Bytes of their bodies, as they are stored: the table is trimmed every few seconds only."""
 
 
 @dataclass(slots=True)
@@ -25,6 +29,7 @@ class Batch:
     receipts: dict[Origin, int] = field(default_factory=dict)
     messages: int = 0
     bytes: int = 0
+    aside_bytes: int = 0
 
     @property
     def waits(self) -> bool:
@@ -56,7 +61,7 @@ class Batcher:
         batch.bytes += len(message.body)
         batch.tasks += opened.tasks
         batch.workers += opened.workers
-        batch.aside += opened.aside[: MAX_ASIDE - len(batch.aside)]
+        self._keep_aside(opened.aside)
         batch.receipts[message.origin] = message.tag
 
     @property
@@ -76,6 +81,14 @@ class Batcher:
             return None
         batch, self._batch = self._batch, Batch()
         return batch
+
+    def _keep_aside(self, aside: Sequence[SetAside]) -> None:
+        batch = self._batch
+        for one in aside:
+            if len(batch.aside) >= MAX_ASIDE or batch.aside_bytes >= MAX_ASIDE_BYTES:
+                return
+            batch.aside.append(one)
+            batch.aside_bytes += min(len(one.body), SET_ASIDE_BODY)
 
     @property
     def _full(self) -> bool:

@@ -48,7 +48,10 @@ LISTENED = 15.0
 pause of the database, the waiting heartbeats come first."""
 
 ASIDE_KEPT = 10_000
-"""Records of set-aside input that are kept for each cluster: enough to see a pattern, at most 640 MB."""
+"""Records of set-aside input that are kept for each cluster: enough to see a pattern."""
+
+ASIDE_BYTES = 128 * 1024**2
+"""Bytes of their bodies: 10,000 of 64 KiB each would be 640 MB."""
 
 
 class Duties(threading.Thread):
@@ -90,7 +93,7 @@ class Duties(threading.Thread):
         self._previous_known = False
         self._unsettled: list[gaps.Gap] = []
         self._losing = Periodic(timedelta(seconds=5), clock=clock)
-        self._trimming = Periodic(timedelta(minutes=1), clock=clock)
+        self._trimming = Periodic(timedelta(seconds=10), clock=clock)
         self._partitioning = Periodic(timedelta(hours=1), clock=clock)
         self._stopping = threading.Event()
         self._leads: bool | None = None
@@ -188,7 +191,7 @@ class Duties(threading.Thread):
         if self.listened and self._losing.due() and (lost := self._store.mark_lost_workers()):
             log.info(WORKERS_LOST, workers=lost)
         if self._trimming.due():
-            self._store.trim_set_aside(ASIDE_KEPT)
+            self._store.trim_set_aside(ASIDE_KEPT, keep_bytes=ASIDE_BYTES)
 
     @property
     def listened(self) -> bool:

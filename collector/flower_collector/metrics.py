@@ -94,6 +94,11 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.too_old = Counter(
+            "flower_collector_events_too_old",
+            "Events older than the log reaches back: they updated their task but were neither logged nor counted",
+            registry=self.registry,
+        )
         self.deleted = Counter(
             "flower_collector_rows_deleted",
             "Rows deleted by retention, by its kind; of days of events an estimate",

@@ -57,7 +57,7 @@ class Retaining:
             if self._clock() < self._sweep_at:
                 return
             self._sweep_at = self._clock() + SWEEP_EVERY.total_seconds()
-            self._steps = retention.steps(store, self._settings, self._now())
+            self._steps = retention.steps(store, self._settings, self._now(), stopping)
         try:
             self._turn(self._steps, stopping)
         except BaseException:

@@ -171,6 +171,7 @@ class BatchWriter:
             raise errors.Rejected(f"{type(error).__name__}: {error}") from error
         for kind, number in written.overflowed.items():
             self._metrics.overflowed.labels(kind).inc(number)
+        self._metrics.too_old.inc(written.too_old)
         return written.stored
 
     def _bisect(self, events: Sequence[Event], refused: list[SetAside]) -> int:

@@ -6,11 +6,12 @@ locked every task of the batch and whoever logs an event locks its task first (`
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
 
-from flower_store import counting, event_types, fold, ids, merge, rows
+from flower_store import counting, event_types, fold, horizon, ids, merge, rows
 from flower_store.counting import Logged
 from flower_store.events import TaskEvent
 
@@ -30,22 +31,33 @@ class _Merged:
         self.logged: list[Logged] = []
 
 
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Events that were new to the log, and those from before its horizon, which it does not take."""
+
+    stored: int
+    too_old: int = 0
+
+
 def write(
     cursor: psycopg.Cursor,
     cluster_id: int,
     events: Sequence[TaskEvent],
     folded: Mapping[str, fold.Folded],
     found: rows.Ids,
-) -> int:
-    """Merge the tasks, log and count what is new; returns how many events that is. No event may come twice."""
+) -> Appended:
+    """Merge the tasks, log and count what is new. No event may come twice."""
     cursor.execute(merge.TEMPORARY)
     _copy(cursor, merge.COPY_TASKS, [rows.task_line(task_id, task, found) for task_id, task in folded.items()])
     merged = _merge(cursor, cluster_id, events, folded)
-    fresh = _fresh(events, merged)
+    # Asked after the merge, whose locks the one who moves the horizon waits for.
+    reached = horizon.read(cursor)
+    recent = events if reached is None else [event for event in events if event.at >= reached]
+    fresh = _fresh(recent, merged)
     tally = counting.Tally()
     _copy(cursor, merge.COPY_EVENTS, _lines(fresh, merged, cluster_id, found, tally))
     tally.write(cursor, cluster_id)
-    return sum(map(len, fresh.values()))
+    return Appended(stored=sum(map(len, fresh.values())), too_old=len(events) - len(recent))
 
 
 def _merge(

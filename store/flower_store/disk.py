@@ -6,15 +6,12 @@ number and their mean size, as the last ANALYZE (autovacuum's, too) found them, 
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import LiteralString
 
 import psycopg
 
 from flower_store import partitions
-
-YOUNG = timedelta(hours=1)
-"""Tasks this young stay, however full the disk: they are what everybody looks at."""
 
 ROW_OVERHEAD = 28
 """Bytes of a row's header and its pointer (PostgreSQL manual, "Database Page Layout")."""

@@ -8,16 +8,17 @@ The whole database's, whichever cluster's collector does it; two may work at onc
 """
 
 import math
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import LiteralString
 
 import psycopg
 from psycopg import errors as driver
 from psycopg import sql
 
-from flower_store import disk, partitions
+from flower_store import disk, horizon, partitions
 from flower_store.lifetimes import RetentionSettings
 from flower_store.maintenance import Sessions
 
@@ -62,14 +63,17 @@ class _Kind:
     condition: LiteralString = "TRUE"
 
 
-def steps(store: Sessions, settings: RetentionSettings, now: datetime) -> Iterator[Gone]:
+def steps(store: Sessions, settings: RetentionSettings, now: datetime, stopping: threading.Event) -> Iterator[Gone]:
     """Do it, a step at each `next()`; steps that did nothing are not told. Raises the store's errors."""
+    if settings.retention_events and not _reach(store, _log_begins(settings, now), stopping):
+        yield Gone("events", "task", None, done=False)
+        return
     for kind in _days(settings):
         yield from _drop_days(store, kind, now)
     for kind in _kinds(settings):
         for cluster_id in _clusters(store) if kind.clusters else (0,):
-            yield from _delete(store, kind, now - kind.kept, cluster_id)
-    yield from _shrink(store, settings, now)
+            yield from _delete(store, kind, _cutoff(kind, settings, now), cluster_id)
+    yield from _shrink(store, settings, now, stopping)
 
 
 def preview(store: Sessions, settings: RetentionSettings, now: datetime) -> list[Gone]:
@@ -82,13 +86,32 @@ def preview(store: Sessions, settings: RetentionSettings, now: datetime) -> list
                 for day in partitions.days(connection, kind.table)
                 if day.ends_at <= now - kind.kept
             ]
-        found += [one for kind in _kinds(settings) if (one := _counted(connection, kind, now - kind.kept)).rows]
+        counts = [_counted(connection, kind, _cutoff(kind, settings, now)) for kind in _kinds(settings)]
+        found += [one for one in counts if one.rows]
         gone = {one.subject for one in found}
         plan = disk.plan(connection, settings.retention_max_bytes, now=now, gone=gone)
         found += [Gone(DISK, day.name, day.rows, day.bytes) for day in plan.days]
         if plan.tasks:
             found.append(Gone(DISK, "task", plan.tasks))
     return found
+
+
+def _reach(store: Sessions, until: datetime, stopping: threading.Event) -> bool:
+    """Have the log begin there, before anything of it goes (`horizon.py`); False when that cannot be now."""
+    with store.session() as connection:
+        return horizon.advance(connection, until, stopping)
+
+
+def _log_begins(settings: RetentionSettings, now: datetime) -> datetime:
+    """The first moment of the oldest day that is kept."""
+    oldest = (now - settings.retention_events).astimezone(UTC)
+    return oldest.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _cutoff(kind: _Kind, settings: RetentionSettings, now: datetime) -> datetime:
+    """A task goes only after all its events: the log knows them by its row."""
+    oldest = now - kind.kept
+    return min(oldest, _log_begins(settings, now)) if kind.table == "task" else oldest
 
 
 def _clusters(store: Sessions) -> list[int]:
@@ -206,17 +229,21 @@ def _counted(connection: psycopg.Connection, kind: _Kind, cutoff: datetime) -> G
     return Gone(kind.name, kind.table, row[0] if row else 0)
 
 
-def _shrink(store: Sessions, settings: RetentionSettings, now: datetime) -> Iterator[Gone]:
-    """The oldest days of events, then the oldest tasks, until the rest fits."""
+def _shrink(store: Sessions, settings: RetentionSettings, now: datetime, stopping: threading.Event) -> Iterator[Gone]:
+    """The oldest days of events, then the oldest of the tasks that have none left, until the rest fits."""
     if not settings.retention_max_bytes:
         return
     with store.session() as connection:
         plan = disk.plan(connection, settings.retention_max_bytes, now=now)
+    if plan.days and not _reach(store, plan.days[-1].ends_at, stopping):
+        return
     for day in plan.days:
         yield _drop(store, DISK, day)
-    left = plan.tasks
-    for kind in (_Kind(DISK, "task", "seen_at", NEVER, True, old) for old in (*_OLD_TASKS[:3], _OLD_FAILURES)):
+    with store.session() as connection, connection.cursor() as cursor:
+        reached = horizon.read(cursor)
+    left = plan.tasks if reached else 0
+    for kind in (_Kind(DISK, "task", "seen_at", NEVER, True, old) for old in (*_OLD_TASKS, _OLD_FAILURES)):
         for cluster_id in _clusters(store):
-            for gone in _delete(store, kind, now - disk.YOUNG, cluster_id, most=left):
+            for gone in _delete(store, kind, reached or now, cluster_id, most=left):
                 left -= gone.rows or 0
                 yield gone

@@ -37,11 +37,12 @@ SET_ASIDE_BODY = 65_536
 @dataclass(frozen=True, slots=True)
 class Written:
     """What one batch did: events that were new, tasks touched; names by kind that shared the row of those past their
-    bound since the last batch."""
+    bound since the last batch; events from before the log's horizon, which were not logged."""
 
     stored: int
     tasks: int
     overflowed: Mapping[str, int]
+    too_old: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Instance:
 
 
 _BOUNDS = dimensions.Bounds()
+_NOTHING = batch.Appended(stored=0)
 _NAMED = ("task-sent", "task-received")
 
 
@@ -107,12 +109,17 @@ class Writer:
             found = self._ids(connection, unique, worker_events)
             with connection.transaction(), connection.cursor() as cursor:
                 transactions.begin(cursor, database.limits(self._settings.database_write_timeout), known=self._server)
-                stored = batch.write(cursor, self._cluster_id, unique, folded, found) if unique else 0
+                appended = batch.write(cursor, self._cluster_id, unique, folded, found) if unique else _NOTHING
                 known = [event for event in worker_events if found.workers[event.hostname] != found.overflow["worker"]]
                 workers.write(connection, known, found.workers)
                 self._write_aside(cursor, aside)
                 notices.send(cursor, self._cluster_id)
-            return Written(stored=stored, tasks=len(folded), overflowed=self._overflowed())
+            return Written(
+                stored=appended.stored,
+                tasks=len(folded),
+                overflowed=self._overflowed(),
+                too_old=appended.too_old,
+            )
 
     def write_replies(self, replies: Mapping[str, Mapping[str, object]], *, silence: timedelta) -> None:
         """Store inspect replies by host name and method."""
@@ -134,10 +141,11 @@ class Writer:
         with self._translated() as connection:
             return partitions.ensure(connection, now)
 
-    def trim_set_aside(self, keep: int) -> int:
-        """Delete all but the newest records of set-aside input; returns how many went."""
+    def trim_set_aside(self, keep: int, *, keep_bytes: int = 2**62) -> int:
+        """Delete all but the newest records of set-aside input, by number and bytes; returns how many went."""
+        bounds = {"cluster": self._cluster_id, "keep": keep, "bytes": keep_bytes}
         with self._translated() as connection:
-            return connection.execute(_TRIM_ASIDE, {"cluster": self._cluster_id, "keep": keep}).rowcount
+            return connection.execute(_TRIM_ASIDE, bounds).rowcount
 
     def record_gap(
         self, started_at: datetime, ended_at: datetime, *, reason: str, detail: str = "", count: int | None = None
@@ -294,7 +302,10 @@ _LAST_BEAT = "SELECT max(beat_at) FROM collector WHERE cluster_id = %s AND id IS
 
 _TRIM_ASIDE = """
 DELETE FROM set_aside WHERE cluster_id = %(cluster)s AND id <= (
-  SELECT id FROM set_aside WHERE cluster_id = %(cluster)s ORDER BY id DESC OFFSET %(keep)s LIMIT 1
+  SELECT max(id) FROM (
+    SELECT id, row_number() OVER newest AS number, sum(octet_length(body)) OVER newest AS bytes
+    FROM set_aside WHERE cluster_id = %(cluster)s WINDOW newest AS (ORDER BY id DESC)
+  ) AS kept WHERE number > %(keep)s OR bytes > %(bytes)s
 )
 """
 

@@ -13,6 +13,7 @@ from tests.waiting import eventually
 
 from flower_collector.service import Collector
 from flower_collector.settings import CollectorSettings
+from flower_store.lifetimes import RetentionSettings
 from flower_store.settings import StoreSettings
 
 Query = Callable[..., list[tuple[Any, ...]]]
@@ -28,6 +29,12 @@ QUICK = CollectorSettings(
     stop_timeout=timedelta(seconds=10),
 )
 """Settings of tests: a free port, nothing waits for long, and nothing is on the broker but what the test puts there."""
+
+FOR_EVER = RetentionSettings(
+    retention_events=timedelta(0), retention_tasks=timedelta(0), retention_failed=timedelta(0),
+    retention_minutes=timedelta(0), retention_hours=timedelta(0), retention_history=timedelta(0),
+)  # fmt: skip
+"""Events of tests are of a fixed day, which gets old."""
 
 
 @pytest.fixture
@@ -60,7 +67,7 @@ def start_collector(store_settings: StoreSettings) -> Iterator[Callable[..., Col
     running: list[Collector] = []
 
     def start(broker: str, **changed: Any) -> Collector:
-        collector = Collector(replace(QUICK, broker=broker, **changed), store_settings)
+        collector = Collector(replace(QUICK, broker=broker, **changed), store_settings, retention=FOR_EVER)
         running.append(collector)
         collector.start()
         eventually(collector.ready)

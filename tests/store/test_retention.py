@@ -1,5 +1,6 @@
 """What is too old goes, in small steps, and nobody waits for it."""
 
+import threading
 from collections import Counter
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -10,7 +11,7 @@ import pytest
 from tests.store.conftest import Query
 
 from flower_store import disk, factories, retention
-from flower_store.events import TaskEvent
+from flower_store.events import SetAside, TaskEvent
 from flower_store.factories import NOON, a_success, an_event
 from flower_store.lifetimes import RetentionSettings
 from flower_store.settings import SettingError, StoreSettings
@@ -34,7 +35,7 @@ def task_id(number: int) -> str:
 
 def swept(writer: Writer, now: datetime, settings: RetentionSettings = SHORT) -> Counter[str]:
     rows: Counter[str] = Counter()
-    for gone in retention.steps(writer, settings, now):
+    for gone in retention.steps(writer, settings, now, threading.Event()):
         rows[gone.subject] += gone.rows or 0
     return rows
 
@@ -77,6 +78,24 @@ def test_a_task_that_still_reports_stays_however_early_it_was_seen(writer: Write
     swept(writer, at(15))
 
     assert query(TASKS) == [(UUID(int=1),)]
+
+
+def test_an_event_that_comes_again_after_its_day_was_dropped_is_not_counted_again(writer: Writer, query: Query) -> None:
+    counted = "SELECT sum(count)::int FROM rollup_1h"
+    writer.ensure_partitions(NOON)
+    writer.write(a_success(task_id(1)))
+    swept(writer, at(2))
+    dropped = query("SELECT count(*) FROM task_event"), query(TASKS)
+
+    again = writer.write(a_success(task_id(1)))
+    swept(writer, at(4))
+    deleted = query(TASKS)
+    once_more = writer.write(a_success(task_id(1)))
+
+    assert dropped == ([(0,)], [(UUID(int=1),)])
+    assert deleted == []
+    assert [(one.stored, one.too_old) for one in (again, once_more)] == [(0, 4), (0, 4)]
+    assert query(counted) == [(4,)]
 
 
 def test_days_of_events_go_as_a_whole_when_their_last_moment_is_old(writer: Writer, query: Query) -> None:
@@ -138,7 +157,7 @@ def test_many_tasks_go_in_bounded_batches(writer: Writer, query: Query) -> None:
     many = 2 * retention.BATCH + 1
     writer.write([an_event("succeeded", number / 10, task_id=task_id(number)) for number in range(many)])
 
-    batches = [gone.rows for gone in retention.steps(writer, SHORT, at(3)) if gone.subject == "task"]
+    batches = [gone.rows for gone in retention.steps(writer, SHORT, at(3), threading.Event()) if gone.subject == "task"]
 
     assert batches == [retention.BATCH, retention.BATCH, 1]
     assert query(TASKS) == []
@@ -148,11 +167,27 @@ def test_a_row_that_a_collector_holds_is_passed_over(writer: Writer, query: Quer
     writer.write([*a_success(task_id(1)), *a_success(task_id(2))])
 
     with psycopg.connect(database_url) as other:
-        other.execute("UPDATE task SET args = args WHERE key = %s", (UUID(int=1),))
+        other.execute("SELECT FROM task WHERE key = %s FOR UPDATE", (UUID(int=1),))
         gone = swept(writer, at(3))
 
     assert gone["task"] == 1
     assert query(TASKS) == [(UUID(int=1),)]
+
+
+def test_nothing_goes_while_a_batch_is_under_way_that_may_log_what_is_too_old(
+    writer: Writer, query: Query, database_url: str
+) -> None:
+    writer.ensure_partitions(NOON)
+    writer.write(a_success(task_id(1)))
+
+    with psycopg.connect(database_url) as other:
+        other.execute("UPDATE task SET args = args")
+        held = [gone.done for gone in retention.steps(writer, SHORT, at(3), threading.Event())]
+        kept = query("SELECT count(*) FROM task_event")
+    swept(writer, at(3))
+
+    assert (held, kept) == ([False], [(4,)])
+    assert query("SELECT count(*) FROM task_event") == [(0,)]
 
 
 def test_a_day_that_somebody_reads_is_left_and_collecting_goes_on_meanwhile(
@@ -164,10 +199,18 @@ def test_a_day_that_somebody_reads_is_left_and_collecting_goes_on_meanwhile(
 
     with psycopg.connect(database_url) as reader:
         reader.execute("SELECT count(*) FROM task_event").fetchone()
-        days = [gone for gone in retention.steps(writer, SHORT, at(1.6)) if gone.subject.startswith("task_event_")]
+        days = [
+            gone
+            for gone in retention.steps(writer, SHORT, at(1.6), threading.Event())
+            if gone.subject.startswith("task_event_")
+        ]
         collecting.write(a_success(task_id(2), 86_400))
         stored = query("SELECT count(*) FROM task_event")
-    again = [gone for gone in retention.steps(writer, SHORT, at(1.6)) if gone.subject.startswith("task_event_")]
+    again = [
+        gone
+        for gone in retention.steps(writer, SHORT, at(1.6), threading.Event())
+        if gone.subject.startswith("task_event_")
+    ]
     collecting.close()
 
     assert [(gone.subject, gone.done) for gone in days] == [
@@ -187,7 +230,7 @@ def test_a_preview_tells_what_then_goes(writer: Writer) -> None:
     writer.write([event for number in range(1, 6) for event in a_success(task_id(number))])
     said = retention.preview(writer, SHORT, at(3))
 
-    done = [gone for gone in retention.steps(writer, SHORT, at(3)) if gone.rows]
+    done = [gone for gone in retention.steps(writer, SHORT, at(3), threading.Event()) if gone.rows]
 
     assert {(one.kind, one.subject) for one in done} <= {(one.kind, one.subject) for one in said}
     assert [one.rows for one in said if one.subject == "task"] == [5]
@@ -215,7 +258,7 @@ def test_past_the_disks_bound_old_days_go_first_and_then_old_tasks(writer: Write
     assert tight.tasks == 0
     assert [day.name for day in hopeless.days] == ["task_event_20261119", "task_event_20261120"]
     assert hopeless.tasks == 300
-    # What is younger than an hour stays in any case: the second day's tasks have just ended.
+    # A task stays as long as the log may hold an event of it.
     assert query("SELECT count(*) FROM task") == [(100,)]
     assert query("SELECT count(*) FROM task_event") == [(400,)]
 
@@ -235,3 +278,15 @@ def test_a_rule_that_is_broken_names_the_setting(name: str, values: dict[str, ti
         RetentionSettings(**values)  # type: ignore[arg-type]  # a table of values
 
     assert refused.value.name == name
+
+
+def test_set_aside_input_is_bounded_by_bytes(writer: Writer, query: Query) -> None:
+    aside = SetAside(
+        received_at=NOON, reason="not_json", detail="", routing_key="", content_type="", body=b"x" * 100
+    )  # fmt: skip
+    writer.write([], aside=[aside] * 5)
+
+    trimmed = [writer.trim_set_aside(100, keep_bytes=250) for _ in range(2)]
+
+    assert trimmed == [3, 0]
+    assert query("SELECT count(*) FROM set_aside") == [(2,)]
