@@ -1,0 +1,1 @@
+"""Benchmarks: `./run bench` lists them, `./run bench NAME` runs one."""
