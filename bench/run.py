@@ -9,7 +9,7 @@ HERE = Path(__file__).parent
 
 
 def benchmarks() -> dict[str, Path]:
-    return {path.stem: path for path in sorted(HERE.glob("*.py")) if path != Path(__file__)}
+    return {path.stem: path for path in sorted(HERE.glob("*.py")) if path.stem not in ("__init__", "run")}
 
 
 def purpose(path: Path) -> str:
