@@ -7,6 +7,11 @@ Tests marked `faults` take minutes and lie in tests/faults; only `--faults` (`./
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# On a machine that others use too, no example is too slow.
+settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared machine")
 
 pytest_plugins = (
     "tests.services.chromium",
