@@ -26,7 +26,7 @@ ROWS = "SELECT key, state, {} FROM task".format(", ".join(f"{name}_at" for name 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Numbers of events; of task rows and of rows of rollups and histograms that are not what they should be."""
+    """Numbers of events and of wrong task rows; the rollups and histograms that are not what the log says."""
 
     attempted: int
     acknowledged: int
@@ -35,7 +35,7 @@ class Verdict:
     duplicated: int
     unexpected: int
     wrong_rows: int
-    miscounted: int
+    miscounted: tuple[str, ...]
 
     @property
     def clean(self) -> bool:
@@ -59,7 +59,7 @@ def _judged(connection: Connection, published: Published) -> Verdict:
         duplicated=logged.total() - len(logged),
         unexpected=len(logged.keys() - published.attempted.keys()),
         wrong_rows=_differing(_rows_of(connection), _expected_rows(there)),
-        miscounted=len(recount.differences(connection)),
+        miscounted=tuple(recount.differences(connection)),
     )
 
 
