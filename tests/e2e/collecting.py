@@ -23,6 +23,8 @@ class CollectorProcess:
             "FLOWER_BROKER": broker_url,
             "FLOWER_DATABASE_URL": database_url,
             "FLOWER_COLLECTOR_PORT": str(self._port),
+            # Its probes would lie in the queue like events.
+            "FLOWER_PROBE_INTERVAL": "0",
         }
         del self._environment["CELERY_BROKER_URL"]
         self._process: Process | None = None
