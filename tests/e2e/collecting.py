@@ -59,6 +59,16 @@ class CollectorProcess:
         self._signal(signal.SIGCONT)
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """What it has said so far."""
+        return self._log.read_text()
+
+    @property
     def running(self) -> bool:
         return self._process is not None and self._process.running
 

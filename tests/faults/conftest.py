@@ -2,10 +2,12 @@
 
 import random
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from tests.e2e.collecting import CollectorProcess
 
 Query = Callable[..., list[tuple[Any, ...]]]
 
@@ -31,3 +33,18 @@ def query(database_url: str) -> Iterator[Query]:
             return connection.execute(statement.encode(), parameters or None).fetchall()
 
         yield run
+
+
+@pytest.fixture
+def start_collector(tmp_path: Path, database_url: str) -> Iterator[Callable[[str], CollectorProcess]]:
+    """Start a collector of the broker at a URL, a process of its own, and wait until it is ready."""
+    running: list[CollectorProcess] = []
+
+    def start(broker_url: str) -> CollectorProcess:
+        running.append(CollectorProcess(tmp_path, broker_url=broker_url, database_url=database_url))
+        running[-1].start()
+        return running[-1]
+
+    yield start
+    for collector in running:
+        collector.kill()

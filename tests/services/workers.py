@@ -7,7 +7,7 @@ tests/services/celery_app.py unless another is named.
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -58,6 +58,7 @@ class StartWorker(Protocol):
         hostname: str | None = None,
         app: str = "tests.services.celery_app",
         options: Sequence[str] = (),
+        variables: Mapping[str, str] | None = None,
     ) -> Worker: ...
 
 
@@ -74,6 +75,7 @@ def start_worker(tmp_path: Path) -> Iterator[StartWorker]:
         hostname: str | None = None,
         app: str = "tests.services.celery_app",
         options: Sequence[str] = (),
+        variables: Mapping[str, str] | None = None,
     ) -> Worker:
         name = hostname or f"worker{next(_numbers)}@localhost"
         log = tmp_path / f"{name}.log"
@@ -81,9 +83,8 @@ def start_worker(tmp_path: Path) -> Iterator[StartWorker]:
             *(sys.executable, "-m", "celery", "-A", app, "worker", "--hostname", name),
             *("--queues", ",".join(queues), "--concurrency", str(concurrency), "--loglevel", "INFO", *options),
         ]
-        launched = process.launch(
-            command, log, environment=environment(broker_url, result_backend), stop_signal=signal.SIGTERM
-        )
+        surroundings = {**environment(broker_url, result_backend), **(variables or {})}
+        launched = process.launch(command, log, environment=surroundings, stop_signal=signal.SIGTERM)
         worker = Worker(launched, hostname=name, log=log)
         running.append(worker)
         launched.wait_until(_answering(broker_url, name), START_LIMIT)
