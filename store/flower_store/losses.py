@@ -10,6 +10,7 @@ SUBSCRIPTION_LOST = "subscription_lost"
 BUFFER_FULL = "buffer_full"
 QUEUE_MISSING = "queue_missing"
 QUEUE_OVERFLOW = "queue_overflow"
+QUEUE_EXPIRED = "queue_expired"
 STREAM_TRIMMED = "stream_trimmed"
 STREAM_LOST = "stream_lost"
 SPOOL_FULL = "spool_full"
@@ -23,6 +24,7 @@ SENTENCES: Mapping[str, str] = {
     BUFFER_FULL: "More events waited in the collector than it may hold, and the oldest were dropped.",
     QUEUE_MISSING: "The collector's queue was not there, and nothing was kept until it was declared again.",
     QUEUE_OVERFLOW: "The collector's queue was full, and the broker dropped the oldest events.",
+    QUEUE_EXPIRED: "Events waited in the collector's queue for longer than they may, and the broker dropped them.",
     STREAM_TRIMMED: "The stream was at its bound, and events were trimmed before a collector had read them.",
     STREAM_LOST: "The broker lost the stream, and with it what no collector had read.",
     SPOOL_FULL: "The collector's spool on disk was full, and the oldest events were dropped.",

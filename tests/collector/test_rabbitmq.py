@@ -1,20 +1,24 @@
 """RabbitMQ: what the queue is, and that no message is acknowledged before it is committed."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
 from tests.collector import garbage, proxy
 from tests.collector.conftest import Query
+from tests.collector.messages import NOON, fields
 from tests.collector.proxy import Proxy
-from tests.collector.publishing import Publisher
+from tests.collector.publishing import TASKS, Publisher
 from tests.services.rabbitmq import RabbitMQ
 from tests.waiting import eventually
 
 from flower_collector import promise
 from flower_collector.receivers.amqp import DRAINED_AT_ONCE
 from flower_collector.service import Collector
+from flower_store import losses
 
 pytestmark = pytest.mark.slow
 
@@ -70,6 +74,8 @@ def test_the_queue_outlives_collectors_and_brokers_and_is_bounded(
         "x-max-length-bytes": 2 * 1024**3,
         "x-message-ttl": 3_600_000,
         "x-overflow": "drop-head",
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": f"{QUEUE}.dropped",
     }
     assert [one["routing_key"] for one in bindings if one["source"] == "celeryev"] == ["#"]
 
@@ -86,6 +92,38 @@ def test_events_wait_for_a_collector_that_is_away(
 
     assert publisher.waiting(QUEUE) == 0
     assert query("SELECT * FROM gap") == []
+
+
+@pytest.mark.parametrize(
+    ("bound", "reason", "lost"),
+    [
+        ({"queue_max_length": 50}, losses.QUEUE_OVERFLOW, 200),
+        ({"queue_ttl": timedelta(milliseconds=50)}, losses.QUEUE_EXPIRED, 300),
+    ],
+)
+def test_what_the_broker_drops_at_a_bound_is_counted_and_recorded(
+    *,
+    rabbitmq_url: str,
+    start_collector: StartCollector,
+    publisher: Publisher,
+    query: Query,
+    bound: dict[str, Any],
+    reason: str,
+    lost: int,
+) -> None:
+    start_collector(rabbitmq_url, **bound).stop()
+    for number in range(0, 300, 2):
+        pair = [fields(uuid=TASKS[number + one], timestamp=NOON.timestamp() + number + one) for one in range(2)]
+        publisher.publish(json.dumps(pair).encode())
+    eventually(lambda: publisher.waiting(f"{QUEUE}.dropped") == lost / 2)
+
+    start_collector(rabbitmq_url, **bound)
+    eventually(lambda: query("SELECT sum(count)::int FROM gap") == [(lost,)])
+
+    found = query("SELECT reason, min(started_at), max(ended_at) FROM gap GROUP BY 1")
+    assert found == [(reason, NOON, NOON + timedelta(seconds=lost - 1))]
+    assert query(STORED) == [(300 - lost,)]
+    eventually(lambda: publisher.waiting(f"{QUEUE}.dropped") == 0)
 
 
 def test_no_message_is_acknowledged_before_it_is_committed(

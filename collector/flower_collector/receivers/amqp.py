@@ -13,6 +13,7 @@ import structlog
 from flower_collector import driver, gaps, promise
 from flower_collector.availability import Availability
 from flower_collector.message import Message
+from flower_collector.receivers.overflow import Overflow
 from flower_collector.receivers.queue import EventQueue
 from flower_collector.receivers.receiver import Receiver, Surroundings
 from flower_collector.receivers.session import Session
@@ -72,15 +73,25 @@ class AmqpReceiver(Receiver):
         # Before the consumer, or it begins without a bound; per consumer, as quorum queues know no other.
         channel.basic_qos(0, self._prefetch, False)
         tag = channel.basic_consume(self._queue.name, callback=partial(self._take, session))
+        overflow = Overflow(self._queue.name, self._around.gaps, now=self._around.now, clock=self._clock)
+        if opened.promise == promise.QUORUM_QUEUE:
+            overflow.open(connection)
         self._answered()
         try:
-            self._consume(connection, channel, session, tag)
+            self._consume(connection, channel, session, overflow, tag)
         finally:
             session.close()
             self._around.buffer.clear()
             self._consumed_until = self._around.now()
 
-    def _consume(self, connection: driver.Connection, channel: driver.AmqpChannel, session: Session, tag: str) -> None:
+    def _consume(
+        self,
+        connection: driver.Connection,
+        channel: driver.AmqpChannel,
+        session: Session,
+        overflow: Overflow,
+        tag: str,
+    ) -> None:
         beat_at = self._clock()
         while not self._finishing.is_set():
             if self._pausing.is_set() and not self.paused.is_set():
@@ -91,6 +102,7 @@ class AmqpReceiver(Receiver):
                 return
             self._acknowledge(channel, session)
             if self._clock() >= beat_at:
+                overflow.settle()
                 connection.heartbeat_check()
                 beat_at = self._clock() + HEARTBEAT_EVERY
             self._drain(connection)

@@ -12,6 +12,7 @@ import structlog
 from amqp import exceptions
 
 from flower_collector import driver, promise
+from flower_collector.receivers import overflow
 
 log = structlog.get_logger()
 
@@ -49,7 +50,7 @@ class EventQueue:
     def arguments(self) -> dict[str, object]:
         """The arguments of its declaration. They cannot be changed later: RabbitMQ refuses, and we take what is."""
         arguments: dict[str, object] = {"x-queue-type": "quorum", "x-delivery-limit": DELIVERY_LIMIT}
-        return arguments | self._bounds
+        return arguments | self._bounds | overflow.arguments(self.name)
 
     @property
     def _bounds(self) -> dict[str, object]:
