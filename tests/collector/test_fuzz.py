@@ -1,0 +1,23 @@
+"""Fifty thousand mutated messages; a million under faults (`tests/faults/test_fuzz_gate.py`)."""
+
+import random
+from itertools import islice
+
+import pytest
+from tests.collector import mutation
+from tests.collector.messages import message
+
+from flower_collector import gate
+
+
+def test_mutated_messages_are_answered_within_bounds(pytestconfig: pytest.Config) -> None:
+    chance = random.Random(pytestconfig.getoption("randomly_seed"))
+    landed = aside = 0
+
+    for content in islice(mutation.mutated(chance), 50_000):
+        opened = gate.open_message(message(content))
+        mutation.check(opened)
+        landed += bool(opened.tasks or opened.workers)
+        aside += bool(opened.aside)
+
+    assert min(landed, aside) > 5_000
