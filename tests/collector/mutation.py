@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tests.collector.messages import TASK, fields
 
 from flower_collector import gate
-from flower_store.events import MAX_NAME, MAX_TASK_ID
+from flower_store.events import MAX_NAME, MAX_TASK_ID, Event
 
 _SENT = fields(type="task-sent", queue="celery", routing_key="celery", exchange="", root_id=TASK, eta=None)
 _CORPUS = [
@@ -64,7 +64,8 @@ def _put_value(content: bytearray, chance: random.Random) -> None:
 def check(opened: gate.Opened) -> None:
     """What the gate lets in keeps the store's bounds; nothing disappears."""
     assert opened.tasks or opened.workers or opened.aside or opened.not_kept or opened == gate.Opened()
-    for event in (*opened.tasks, *opened.workers):
+    events: list[Event] = [*opened.tasks, *opened.workers]
+    for event in events:
         assert 0 <= event.clock < 2**63
         assert 0 <= event.pid < 2**31
         assert 0 < len(event.hostname) <= MAX_NAME
