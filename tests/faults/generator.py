@@ -81,12 +81,12 @@ class RabbitMQ:
 
     def _publish(self, publication: Publication) -> None:
         self._producer.publish(
-            publication.body,
+            publication.message.body,
             content_type="application/json",
             content_encoding="utf-8",
-            routing_key=publication.routing_key,
+            routing_key=publication.message.routing_key,
             delivery_mode=1,
-            headers={"hostname": publication.hostname},
+            headers={"hostname": publication.message.hostname},
         )
 
     def _take_receipt(self, tag: int, multiple: bool) -> None:
@@ -105,13 +105,13 @@ class Redis:
 
     def send(self, window: Sequence[Publication]) -> Iterator[int]:
         for publication in window:
-            envelope = messages.wrapped(publication.body, headers={"hostname": publication.hostname})
+            envelope = messages.wrapped(publication.message.body, headers={"hostname": publication.message.hostname})
             properties = {
                 "delivery_mode": 1, "priority": 0, "body_encoding": "base64", "delivery_tag": str(uuid.uuid4()),
-                "delivery_info": {"exchange": "celeryev", "routing_key": publication.routing_key},
+                "delivery_info": {"exchange": "celeryev", "routing_key": publication.message.routing_key},
             }  # fmt: skip
             text = json.dumps({**envelope, "properties": properties})
-            if self._client.publish(f"/0.celeryev/{publication.routing_key}", text):
+            if self._client.publish(f"/0.celeryev/{publication.message.routing_key}", text):
                 yield publication.number
 
     def drop(self) -> None:

@@ -11,8 +11,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TypedDict
 
+from bench.load.traffic import Event
 from tests.faults import stream
-from tests.faults.stream import Fields
 from tests.services import workers
 
 from flower_cli.embedded import process
@@ -81,7 +81,7 @@ class Load:
         attempted: dict[datetime, TaskEvent] = {}
         confirmed: set[datetime] = set()
         for publication in takewhile(lambda one: one.number < until, made):
-            events = {event.at: event for event in _task_events(publication.events)}
+            events = {event.at: event for event in _task_events(publication.message.events)}
             attempted |= events
             if publication.number not in unconfirmed:
                 confirmed.update(events)
@@ -98,7 +98,7 @@ class Load:
         return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
 
-def _task_events(events: tuple[Fields, ...]) -> Iterator[TaskEvent]:
+def _task_events(events: tuple[Event, ...]) -> Iterator[TaskEvent]:
     """What the merge rule looks at, made here and not by the collector's gate, which is under test."""
     for event in events:
         if "uuid" in event:
