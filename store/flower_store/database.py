@@ -14,6 +14,7 @@ import psycopg.conninfo
 import sqlalchemy
 import sqlalchemy.exc
 from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from flower_store import errors
@@ -111,13 +112,17 @@ class Reader:
         )
 
     @asynccontextmanager
-    async def connect(self) -> AsyncGenerator[AsyncConnection]:
-        """A connection in one transaction, for as long as one read may take; raises the store's errors."""
+    async def connect(self, isolation: IsolationLevel = "READ COMMITTED") -> AsyncGenerator[AsyncConnection]:
+        """A connection in one transaction, for as long as one read may take; raises the store's errors.
+
+        With REPEATABLE READ all its statements see one moment.
+        """
         limit = asyncio.timeout(self._limit)
         try:
             async with limit:
                 with errors.translated():
                     async with self._engine.connect() as connection:
+                        await connection.execution_options(isolation_level=isolation)
                         await connection.execute(_ONE_TRANSACTION, self._parameters)
                         yield connection
         except TimeoutError as error:

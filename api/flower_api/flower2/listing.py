@@ -30,9 +30,8 @@ async def encoded(reads: Reads, query: TaskQuery) -> tuple[bytes, int]:
 
 async def _chunks(reads: Reads, query: TaskQuery) -> AsyncGenerator[list[TaskRecord]]:
     left = MOST if query.limit is None else min(query.limit, MOST)
-    async with reads.connect() as connection:
-        # One snapshot: rows that come in between would push others from one chunk into the next.
-        await connection.execution_options(isolation_level="REPEATABLE READ")
+    # One snapshot: rows that come in between would push others from one chunk into the next.
+    async with reads.connect("REPEATABLE READ") as connection:
         while left > 0:
             wanted = min(left, CHUNK)
             records = await tasks.details(connection, replace(query, limit=wanted))
