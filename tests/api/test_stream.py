@@ -143,7 +143,7 @@ def test_pages_are_told_to_read_again_after_an_outage(server: Server, writer: Wr
     with listening(server.address) as ears:
         with psycopg.connect(database_url, autocommit=True) as connection:
             connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' "
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%LISTEN%' "
                 "AND datname = current_database() AND pid <> pg_backend_pid()"
             )
 

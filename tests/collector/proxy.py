@@ -17,7 +17,7 @@ class Proxy:
         self._lock = threading.Lock()
         self._flows = threading.Event()
         self._flows.set()
-        self._listener = self._listen(0)
+        self._listener = socket.create_server(("127.0.0.1", 0))
         self._serving = True
         self.port: int = self._listener.getsockname()[1]
         self.accepted = 0
@@ -29,8 +29,10 @@ class Proxy:
 
     def cut(self) -> None:
         """End all connections and take no new ones."""
-        self._serving = False
-        self._end(self._listener)
+        if self._serving:
+            self._serving = False
+            self._end(self._listener)
+            self._listener = self._held()
         self.break_lines()
 
     def break_lines(self) -> None:
@@ -44,7 +46,7 @@ class Proxy:
         """Take connections again, on the same port."""
         if not self._serving:
             self._serving = True
-            self._listener = self._listen(self.port)
+            self._listener.listen()
             self._serve()
 
     def stall(self) -> None:
@@ -69,6 +71,7 @@ class Proxy:
     def close(self) -> None:
         """Cut it for good; may be called twice."""
         self.cut()
+        self._listener.close()
         self.flow()
 
     def url(self, original: str) -> str:
@@ -114,9 +117,12 @@ class Proxy:
         if self.breaks(data):
             self.break_lines()
 
-    @staticmethod
-    def _listen(port: int) -> socket.socket:
-        return socket.create_server(("127.0.0.1", port))
+    def _held(self) -> socket.socket:
+        """The port without anybody who listens: left free, a client that tries it may be given it as its own."""
+        held = socket.socket()
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", self.port))
+        return held
 
     @staticmethod
     def _end(line: socket.socket) -> None:

@@ -155,6 +155,7 @@ def test_a_broker_that_was_never_reached_is_away_from_the_start(
     eventually(lambda: query("SELECT broker_away_at <= started_at FROM collector") == [(True,)])
 
     collector.stop()
+    broker.close()
 
 
 def leads(collector: Collector) -> bool:

@@ -139,6 +139,6 @@ def test_being_offline_is_said_with_the_datas_time_and_ended_by_a_full_refresh(t
     tasks.context.set_offline(True)
 
     expect(tasks.locator(".live-status")).to_have_text(re.compile(r"^Offline, data from \d\d:\d\d:\d\d$"))
-    with tasks.expect_response("**/task-rows?**", timeout=3_000):
+    with tasks.expect_response("**/task-rows?**"):
         tasks.context.set_offline(False)
     expect(tasks.locator(".live-status")).to_have_text("Live")
