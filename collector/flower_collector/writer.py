@@ -65,6 +65,7 @@ class BatchWriter:
         self._give_up = give_up
         self._now = now
         self._most: int | None = None
+        self._told: str | None = None
         self.totals = Totals()
 
     def prepare(self, needed: Callable[[], bool]) -> bool:
@@ -116,8 +117,11 @@ class BatchWriter:
 
     def _failed(self, error: errors.Unavailable) -> None:
         self._metrics.write_failures.inc()
-        if self._database.failed():
-            log.warning(DATABASE_AWAY, error=str(error))
+        text = str(error)
+        if self._database.failed() or text != self._told:
+            log.warning(DATABASE_AWAY, error=text)
+        # An outage changes its face: a line that broke, then a server that is full, or read-only.
+        self._told = text
 
     def _answered(self) -> None:
         self._backoff.succeeded()

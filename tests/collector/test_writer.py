@@ -5,11 +5,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import psycopg
 import pytest
+from psycopg import sql
+from structlog.testing import capture_logs
 from tests.collector.conftest import Query
 from tests.collector.proxy import Proxy
 from tests.waiting import eventually
 
+from flower_collector import writer
 from flower_collector.availability import Availability
 from flower_collector.backoff import Backoff
 from flower_collector.batcher import Batch
@@ -98,6 +102,30 @@ def test_a_batch_is_kept_while_the_database_is_away(setting: Setting, query: Que
     assert meanwhile == (True, 1, False)
     assert (writing.answer, setting.session.due(), setting.database.available) == (True, 2, True)
     assert query("SELECT state, count(*) FROM task GROUP BY 1") == [("SUCCESS", 2)]
+
+
+def test_an_outage_that_changes_its_face_is_told_again(setting: Setting, database_url: str, line: Proxy) -> None:
+    line.cut()
+
+    with capture_logs() as said, psycopg.connect(database_url, autocommit=True) as connection:
+        writing = setting.write(setting.batch(0))
+        eventually(lambda: (setting.counted("write_failures_total") or 0) > 2)
+        admit(connection, 0)
+        line.mend()
+        eventually(lambda: any("too many connections" in str(one.get("error")) for one in said))
+        failures = setting.counted("write_failures_total") or 0
+        eventually(lambda: (setting.counted("write_failures_total") or 0) > failures + 2)
+        admit(connection, -1)
+        writing.join(60)
+
+    assert writing.answer is True
+    assert [one["event"] for one in said] == [writer.DATABASE_AWAY, writer.DATABASE_AWAY, writer.DATABASE_AVAILABLE]
+
+
+def admit(connection: psycopg.Connection, most: int) -> None:
+    """Let so many others connect to the database; -1 is any number."""
+    name = sql.Identifier(connection.info.dbname)
+    connection.execute(sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(name, most))
 
 
 def test_a_batch_that_was_given_back_is_no_longer_kept(setting: Setting, line: Proxy) -> None:
