@@ -4,6 +4,8 @@ import os
 import signal
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from sys import executable
 
@@ -16,7 +18,16 @@ from flower_cli.embedded.process import Process
 class CollectorProcess:
     """The command line's own collector of one broker into one database."""
 
-    def __init__(self, directory: Path, *, broker_url: str, database_url: str, name: str = "collector") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        broker_url: str,
+        database_url: str,
+        name: str = "collector",
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """`settings` are further `FLOWER_*` variables."""
         self._log = directory / f"{name}.log"
         self._port = process.free_port()
         self._environment = workers.environment("") | {
@@ -25,6 +36,7 @@ class CollectorProcess:
             "FLOWER_COLLECTOR_PORT": str(self._port),
             # Its probes would lie in the queue like events.
             "FLOWER_PROBE_INTERVAL": "0",
+            **(settings or {}),
         }
         del self._environment["CELERY_BROKER_URL"]
         self._process: Process | None = None
@@ -41,10 +53,13 @@ class CollectorProcess:
 
     def ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/readyz", timeout=5):
-                return True
-        except (urllib.error.URLError, OSError):
+            return self._ask("readyz")[0] == HTTPStatus.OK
+        except OSError:
             return False
+
+    def page(self, name: str) -> str:
+        """What its port shows, whatever the status: `readyz`, `healthz`, `metrics`; OSError while nobody listens."""
+        return self._ask(name)[1]
 
     def kill(self) -> None:
         """End it at once, as `kill -9` does. May be called twice."""
@@ -71,6 +86,14 @@ class CollectorProcess:
     @property
     def running(self) -> bool:
         return self._process is not None and self._process.running
+
+    def _ask(self, name: str) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/{name}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.running:

@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from tests.collector import proxy
@@ -40,7 +40,11 @@ class Database(Postgres):
     def query(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Ask the database itself, which is there."""
         with psycopg.connect(self.url, autocommit=True) as connection:
-            return connection.execute(statement.encode(), parameters or None).fetchall()
+            found = connection.execute(statement.encode(), parameters or None)
+            return found.fetchall() if found.description else []
+
+
+AnyDatabase = TypeVar("AnyDatabase", bound=Database)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,29 +87,43 @@ class Scene:
 
 
 @contextmanager
+def database() -> Generator[Database]:
+    """A migrated database of a server of its own."""
+    # Not under pytest's own directory, which is closed to nobody: root's server becomes nobody in some containers.
+    with tempfile.TemporaryDirectory(prefix="flower-postgres-") as home, serving(Database(Path(home))) as server:
+        flower_migrations.upgrade(server.url)
+        yield server
+
+
+@contextmanager
+def serving(server: AnyDatabase) -> Generator[AnyDatabase]:
+    """Start the server; it ends with the block, whatever was done to it."""
+    try:
+        server.start()
+    except errors.NotFound:
+        programs.missing("PostgreSQL")
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
 def collectors(directory: Path, broker_url: str, *, number: int) -> Generator[Scene]:
     """So many collectors of the broker, ready, with a migrated database; all ends with the block."""
-    # Not under pytest's own directory, which is closed to nobody: root's server becomes nobody in some containers.
-    with tempfile.TemporaryDirectory(prefix="flower-postgres-") as home:
-        database = Database(Path(home))
-        try:
-            database.start()
-        except errors.NotFound:
-            programs.missing("PostgreSQL")
-        flower_migrations.upgrade(database.url)
-        members = [_member(directory, f"collector-{one}", broker_url, database.url) for one in range(number)]
+    with database() as server:
+        members = [_member(directory, f"collector-{one}", broker_url, server.url) for one in range(number)]
         try:
             for member in members:
                 member.process.launch()
             for member in members:
                 eventually(member.process.ready)
-            yield Scene(members, database)
+            yield Scene(members, server)
         finally:
             for member in members:
                 member.process.kill()
                 member.broker.close()
                 member.database.close()
-            database.stop()
 
 
 def _member(directory: Path, name: str, broker_url: str, database_url: str) -> Member:
