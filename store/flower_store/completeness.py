@@ -17,8 +17,9 @@ from psycopg.rows import tuple_row
 from flower_store import intervals, losses, writes
 from flower_store.intervals import Beat, Interval, Process
 
-MOST_BEATS = 50_000
-"""Heartbeats weighed in one transaction: a minute and a half of a thousand workers."""
+MOST_BEATS = 10_000
+"""Heartbeats weighed in one transaction: twenty seconds of a thousand workers. 50,000, each of a process of its own,
+took the collector 220 MB of memory."""
 
 MOST_AGAIN = 500
 """Intervals counted again in one transaction."""
@@ -95,8 +96,8 @@ def _intervals(connection: psycopg.Connection, beats: Mapping[Who, Sequence[Beat
 
 
 def _processes(connection: psycopg.Connection, who: Iterable[Who]) -> dict[Who, Process]:
-    workers = sorted({worker_id for worker_id, _ in who})
-    rows = connection.execute(_PROCESSES, (workers,))
+    # By process, not by worker: whoever makes up processes of one has made a million of them.
+    rows = connection.execute(_PROCESSES, [list(column) for column in zip(*who, strict=True)] or [[], []])
     return {
         (worker_id, pid): Process(
             incarnation, begun_at, Beat(at, clock, processed, active, False, received_at), idle_at, idle_clock
@@ -226,7 +227,7 @@ RETURNING b.worker_id, b.pid, b.at, b.clock, b.processed, b.active, b.online, b.
 
 _PROCESSES: LiteralString = """
 SELECT worker_id, pid, incarnation, begun_at, at, clock, processed, active, received_at, idle_at, idle_clock
-FROM process WHERE worker_id = ANY(%s)
+FROM unnest(%s::integer[], %s::integer[]) AS who (worker_id, pid) JOIN process USING (worker_id, pid)
 """
 
 _MOVE: LiteralString = """

@@ -27,6 +27,10 @@ CONSUMING_AGAIN = "database back, consuming again"
 POLL = 0.1
 """Seconds that an acknowledgement may wait for while nothing arrives. With two batches of prefetch nobody notices."""
 
+AHEAD_BYTES = 16 * 1024**2
+"""Bytes of bodies read ahead of the writer, many times an ordinary batch: what is not read, the broker keeps, and
+memory stays within its bound however large messages are."""
+
 HEARTBEAT_EVERY = 1.0
 """Seconds between looks at the connection's heartbeat, which is 30 s (`app.HEARTBEAT`)."""
 
@@ -108,15 +112,19 @@ class AmqpReceiver(Receiver):
             self._drain(connection)
         self._acknowledge(channel, session)
 
+    def _has_enough(self) -> bool:
+        buffer = self._around.buffer
+        return buffer.is_full() or buffer.size >= AHEAD_BYTES
+
     def _drain(self, connection: driver.Connection) -> None:
-        """Read what has arrived; with a full buffer, let it wait in the socket."""
-        if self._around.buffer.is_full():
+        """Read what has arrived; what is too much for now waits in the socket."""
+        if self._has_enough():
             self._finishing.wait(POLL)
             return
         try:
             for _ in range(DRAINED_AT_ONCE):
                 connection.drain_events(timeout=POLL)
-                if self._around.buffer.is_full():
+                if self._has_enough():
                     return
         except TimeoutError:
             return
