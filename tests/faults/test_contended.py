@@ -136,17 +136,6 @@ def test_transactions_that_cannot_be_serialized_are_tried_again(
     tried.all_is_there_once()
 
 
-def test_sessions_that_are_ended_while_batches_are_written_are_made_again(try_it: TryIt) -> None:
-    tried = try_it()
-    pause = threading.Event()
-    for _ in range(10):
-        tried.query(TERMINATE + " AND datname = current_database()")
-        pause.wait(0.2)
-
-    tried.goes_on()
-    tried.all_is_there_once()
-
-
 def test_a_pool_in_transaction_mode_may_go_and_come_again(try_it: TryIt, database_url: str) -> None:
     with pgbouncer.serving(database_url) as pool:
         tried = try_it(pool.url)

@@ -27,6 +27,7 @@ def test_a_collector_goes_on_at_the_standby_that_became_the_primary(
             tried.all_is_there_once()
 
 
+@pytest.mark.faults
 def test_a_primary_that_became_a_standby_is_left_for_the_other(tmp_path: Path, rabbitmq_url: str, seed: int) -> None:
     """It still answers, and must not be asked: `target_session_attrs=read-write` is the default of two hosts."""
     with standby.pair() as (primary, other):

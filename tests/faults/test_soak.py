@@ -13,6 +13,7 @@ from tests.faults import nemesis, scene, verdict
 from tests.faults.load import Load
 from tests.faults.nemesis import Fault, Nemesis
 from tests.faults.scene import Scene
+from tests.faults.vitals import Vitals
 from tests.services.rabbitmq import RabbitMQ
 from tests.waiting import eventually
 
@@ -73,14 +74,21 @@ def soak_on_rabbitmq(
         load = Load(directory, url, seed=seed, rate=RATE)
         load.start()
         try:
-            for _ in range(rounds):
-                harm.strike()
-                assert all(member.process.running for member in stage.members), harm.done[-1]
+            with Vitals(lambda: pids(stage)) as vitals:
+                for _ in range(rounds):
+                    harm.strike()
+                    assert all(member.process.running for member in stage.members), harm.done[-1]
         finally:
             load.stop()
             stage.heal()
         drain(stage, url)
-        end(stage, load, f"seed {seed}, {rounds} faults")
+        end(stage, load, f"seed {seed}, {rounds} faults; {vitals}")
+        assert vitals.bounded, str(vitals)
+
+
+def pids(stage: Scene) -> list[int]:
+    """Of the collectors that run just now."""
+    return [member.process.pid for member in stage.members if member.process.running]
 
 
 def end(stage: Scene, load: Load, title: str) -> None:

@@ -107,11 +107,11 @@ class Vitals:
 
 
 def _look(pid: int) -> Look | None:
-    """None of a process that is gone."""
+    """Nothing of a process that is gone."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
         descriptors = sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError:  # also of a dead one that nobody has waited for yet
         return None
     sizes = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")]
     return Look(int(sizes[0]) * 1024, descriptors) if sizes else None  # a process that was killed has none
