@@ -34,6 +34,10 @@ memory stays within its bound however large messages are."""
 HEARTBEAT_EVERY = 1.0
 """Seconds between looks at the connection's heartbeat, which is 30 s (`app.HEARTBEAT`)."""
 
+COUNT_AGAIN_AFTER = 300.0
+"""Seconds for which overflow is not counted, once that has ended the connection: RabbitMQ 3.10 that was killed may
+leave a quorum queue without a leader, and whoever reads it gets INTERNAL_ERROR. Events come first."""
+
 DRAINED_AT_ONCE = 100
 """Messages read between two looks at everything else."""
 
@@ -59,6 +63,7 @@ class AmqpReceiver(Receiver):
         self._clock = clock
         self._promise = promise.QUORUM_QUEUE
         self._consumed_until: datetime | None = None
+        self._count_at = 0.0
 
     @property
     def promise(self) -> str:
@@ -78,8 +83,10 @@ class AmqpReceiver(Receiver):
         channel.basic_qos(0, self._prefetch, False)
         tag = channel.basic_consume(self._queue.name, callback=partial(self._take, session))
         overflow = Overflow(self._queue.name, self._around.gaps, now=self._around.now, clock=self._clock)
-        if opened.promise == promise.QUORUM_QUEUE:
+        if opened.promise == promise.QUORUM_QUEUE and self._clock() >= self._count_at:
+            self._count_at = self._clock() + COUNT_AGAIN_AFTER
             overflow.open(connection)
+            self._count_at = 0.0
         self._answered()
         try:
             self._consume(connection, channel, session, overflow, tag)
