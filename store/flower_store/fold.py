@@ -28,8 +28,10 @@ class Folded:
 
     def add(self, event: TaskEvent) -> None:
         """Take one event; order and repetition do not matter."""
-        self.seen_at = min(self.seen_at, event.at)
-        self.last = max(self.last, (event.at, event.clock))
+        at = event.at
+        self.seen_at = min(self.seen_at, at)
+        last = (at, event.clock)
+        self.last = max(self.last, last)
         register = registers.register_of(event.type, requeue=bool(event.fields.get("requeue")))
         key = _key(register, event)
         found = self.winners.get(register.name)

@@ -21,12 +21,18 @@ _SAME = True
 class _Layout:
     """The order of a type's fields, and their usual values."""
 
-    __slots__ = ("fields", "names", "usual")
+    __slots__ = ("fields", "from_the_end", "names", "number", "usual")
 
     def __init__(self, code: int, usual: Mapping[str, object]) -> None:
         self.names = tuple(usual)
         self.usual = tuple(usual.values())
         self.fields = frozenset(usual) | ({"name"} if code in NAMED else frozenset[str]())
+        self.number = len(self.fields)
+        self.from_the_end = tuple((value, type(value)) for value in reversed(self.usual))
+
+    def fits(self, fields: Mapping[str, object]) -> bool:
+        """Whether these are exactly the fields."""
+        return len(fields) == self.number and self.fields.issuperset(fields)
 
 
 _USUAL: Mapping[int, Mapping[str, object]] = {
@@ -55,14 +61,18 @@ def packed(code: int, task_id: str, fields: Mapping[str, object], *, named: bool
     if not fields:
         return ""
     layout = _LAYOUTS.get(code)
-    if layout is None or layout.fields ^ fields.keys() or (code in NAMED and not named):
+    if layout is None or not layout.fits(fields) or (code in NAMED and not named):
         return encoded(fields)
     values = [fields[name] for name in layout.names]
     if code in NAMED and not _shorten(layout, values, task_id, fields):
         return encoded(fields)
-    usual = layout.usual
-    while values and values[-1] == usual[len(values) - 1] and type(values[-1]) is type(usual[len(values) - 1]):
-        values.pop()
+    used = len(values)
+    for value, usual in layout.from_the_end:
+        found = values[used - 1]
+        if found is not value and (found != value or type(found) is not usual):
+            break
+        used -= 1
+    del values[used:]
     return _encode(values).decode()
 
 
