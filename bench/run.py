@@ -1,9 +1,13 @@
-"""Runs a benchmark by name, or lists them: every other file of this directory is one, and says what it measures."""
+"""Runs benchmarks: every other file of this directory is one, and says what it measures."""
 
 import ast
-import subprocess
+import importlib
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
+
+from bench.stage import options
 
 HERE = Path(__file__).parent
 
@@ -20,15 +24,28 @@ def purpose(path: Path) -> str:
 
 def main(arguments: list[str]) -> int:
     known = benchmarks()
-    if not arguments:
+    names, chosen = options.parsed(arguments)
+    if names == ["--list"]:
         print(*(f"./run bench {name:20} {purpose(path)}" for name, path in known.items()), sep="\n")
         return 0
-    name, *rest = arguments
-    if name not in known:
-        print(f"there is no benchmark {name}; there are: {', '.join(known) or 'none yet'}", file=sys.stderr)
-        return 2
-    return subprocess.run([sys.executable, str(known[name]), *rest], check=False).returncode
+    for name in names:
+        if name not in known:
+            print(f"there is no benchmark {name}; there are: {', '.join(known)}", file=sys.stderr)
+            return 2
+    # As Ctrl-C: every block that holds a process ends it.
+    signal.signal(signal.SIGTERM, _end)
+    for name in names or known:
+        print(f"\n{name}: {purpose(known[name])}", flush=True)
+        importlib.import_module(f"bench.{name}").main(chosen)
+    return 0
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

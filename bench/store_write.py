@@ -1,21 +1,17 @@
 """How fast batches become rows: Writer.write against a bare COPY of the same events, side by side in one run.
 
-Prints for each round both rates and their ratio, and the medians at the end. PostgreSQL is the embedded one with fsync
-on, as a user has it. `./run bench store_write [ROUNDS] [TASKS]`.
+PostgreSQL is the embedded one with fsync on, as a user has it.
 """
 
-import statistics
-import sys
-import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from uuid import UUID
 
 import psycopg
 
-import flower_migrations
-from flower_cli.embedded.postgres import Postgres
+from bench.stage import servers
+from bench.stage.options import Options
+from bench.stage.report import Report
 from flower_store import rows
 from flower_store.events import TaskEvent
 from flower_store.factories import NOON, a_success
@@ -58,25 +54,18 @@ def copied(connection: psycopg.Connection, events: Sequence[TaskEvent]) -> float
     return len(events) / (time.perf_counter() - began)
 
 
-def main(rounds: int = 3, tasks: int = 25_000) -> None:
-    with tempfile.TemporaryDirectory(prefix="flower-bench-") as directory, Postgres(Path(directory)) as url:
-        flower_migrations.upgrade(url)
+def main(options: Options) -> None:
+    report = Report("store_write", options)
+    tasks = options.choose(quick=5_000, usual=25_000, full=100_000)
+    with servers.postgres() as server, servers.database(server) as url:
         writer = Writer(StoreSettings(database_url=url), cluster="bench")
         writer.ensure_partitions(NOON)
-        found: list[tuple[float, float]] = []
         with psycopg.connect(url, autocommit=True) as connection:
             columns = ", ".join(rows.EVENT_COLUMNS)
             connection.execute(f"CREATE TABLE bare AS SELECT {columns} FROM task_event".encode())
-            for number in range(rounds):
+            for number in range(options.runs):
                 events = generated(number * tasks, tasks)
-                found.append((written(writer, events), copied(connection, events)))
-                print(f"write {found[-1][0]:>9,.0f} events/s   COPY {found[-1][1]:>9,.0f} events/s   "
-                      f"ratio {found[-1][0] / found[-1][1]:.2f}", flush=True)  # fmt: skip
+                report.add("Writer.write", written(writer, events), of=("COPY",))
+                report.add("COPY", copied(connection, events))
         writer.close()
-    ours, bare = (statistics.median(rates) for rates in zip(*found, strict=True))
-    print(f"median {ours:,.0f} events/s written, {bare:,.0f} copied; "
-          f"ratio {statistics.median(a / b for a, b in found):.2f}")  # fmt: skip
-
-
-if __name__ == "__main__":
-    main(*(int(argument) for argument in sys.argv[1:]))
+    report.finish()

@@ -150,7 +150,7 @@ class RabbitMQ:
 
 @pytest.fixture(scope="session")
 def rabbitmq() -> Iterator[RabbitMQ]:
-    server = _server()
+    server = find()
     if server is None:
         programs.missing("RabbitMQ")
     with tempfile.TemporaryDirectory(prefix="flower-rabbitmq-") as directory:
@@ -170,7 +170,7 @@ def rabbitmq_url(rabbitmq: RabbitMQ) -> Iterator[str]:
     rabbitmq.remove_vhost(vhost)
 
 
-def _server() -> Path | None:
+def find() -> Path | None:
     """The start script itself: the one in /usr/sbin changes to the user `rabbitmq` and the system's node."""
     scripts = (
         script for location in LOCATIONS for script in location.glob("lib/rabbitmq_server-*/sbin/rabbitmq-server")

@@ -1,0 +1,73 @@
+"""The servers of a benchmark, each for one block: PostgreSQL with fsync on, RabbitMQ, Redis."""
+
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from tests.services import programs, rabbitmq
+from tests.services.rabbitmq import RabbitMQ
+
+import flower_migrations
+from flower_cli.embedded.broker import Broker
+from flower_cli.embedded.postgres import Postgres
+
+_numbers = count(1)
+
+
+@contextmanager
+def postgres() -> Generator[str]:
+    """The URL of an empty server that keeps its promises."""
+    with tempfile.TemporaryDirectory(prefix="flower-bench-") as directory, Postgres(Path(directory)) as url:
+        yield url
+
+
+@contextmanager
+def database(server_url: str) -> Generator[str]:
+    """The URL of a migrated database, gone at the end."""
+    name = f"bench_{next(_numbers)}"
+    url = f"{server_url.rpartition('/')[0]}/{name}"
+    with psycopg.connect(server_url, autocommit=True) as administrator:
+        administrator.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            flower_migrations.upgrade(url)
+            yield url
+        finally:
+            administrator.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def rabbit() -> Generator[RabbitMQ]:
+    """A node; `vhost` gives a fresh place on it."""
+    server = rabbitmq.find()
+    if server is None:
+        raise SystemExit("RabbitMQ is not here: `./run setup` fetches what it can")
+    with tempfile.TemporaryDirectory(prefix="flower-bench-") as directory:
+        node = RabbitMQ(server, Path(directory))
+        try:
+            node.start()
+            yield node
+        finally:
+            node.discard()
+
+
+@contextmanager
+def vhost(node: RabbitMQ) -> Generator[str]:
+    """The URL of a virtual host, gone at the end with all its queues."""
+    name = f"bench-{next(_numbers)}"
+    node.add_vhost(name)
+    try:
+        yield node.url(name)
+    finally:
+        node.remove_vhost(name)
+
+
+@contextmanager
+def redis() -> Generator[str]:
+    """The URL of a server: Redis, or Valkey where there is none."""
+    program = programs.find("redis-server")
+    with tempfile.TemporaryDirectory(prefix="flower-bench-") as home, Broker(Path(home), server=program) as url:
+        yield url
