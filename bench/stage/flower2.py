@@ -33,16 +33,8 @@ def program() -> Path:
     if not mark.exists() or mark.read_text() != VERSION:
         print(f"installing Flower {VERSION} for comparison ...", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", HOME / "venv"], check=True)
-        install = [
-            HOME / "venv" / "bin" / "python",
-            "-m",
-            "pip",
-            "install",
-            "-q",
-            f"flower=={VERSION}",
-            "celery[redis]",
-        ]
-        subprocess.run(install, check=True)
+        python = str(HOME / "venv" / "bin" / "python")
+        subprocess.run([python, "-m", "pip", "install", "-q", f"flower=={VERSION}", "celery[redis]"], check=True)
         mark.write_text(VERSION)
     return found
 
@@ -61,8 +53,8 @@ class Flower2:
         return pages * os.sysconf("SC_PAGE_SIZE")
 
     def events(self) -> int:
-        """Events that it has taken into its state, by its own metric."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=60) as answer:
+        """Task events that it has taken into its state, by its own metric."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=300) as answer:
             lines = answer.read().decode().splitlines()
         return round(sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith("flower_events_total{")))
 
@@ -86,8 +78,8 @@ class Flower2:
 
 def _hears(flower: Flower2, line: lines.Line) -> bool:
     """Its pages are there before it listens to events: send some until one arrives."""
-    hello = next(Traffic(tasks=0, start=time.time(), prefix="hello").messages())
-    line.send(line.encoded(hello), 1)
+    for hello in Traffic(tasks=1, start=time.time(), prefix="hello").messages():
+        line.send(line.encoded(hello), 1)
     line.settle()
     time.sleep(0.2)
     return flower.events() > 0

@@ -76,4 +76,4 @@ def _keeps_up(url: str, flower: Flower2, rate: float, seconds: float) -> bool:
     tasks = round(rate * seconds / EVENTS_A_TASK)
     traffic = Traffic(tasks=tasks, seed=next(_seeds), start=time.time(), rate=rate / EVENTS_A_TASK)
     sent = Sender(url, traffic, rate=rate).send()
-    return flower.settled() - before > (1 - LOST) * sent.events
+    return flower.settled() - before > (1 - LOST) * sent.task_events
