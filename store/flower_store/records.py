@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from flower_store import losses
+from flower_store import losses, marks
 
 T = TypeVar("T")
 
@@ -19,6 +19,38 @@ class ClusterRecord:
     slug: str
     transport: str
     broker: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRecord:
+    """Our judgement that nobody seems to work on a task (`marks.py`); `since` is None where that is not known."""
+
+    kind: str
+    reason: str
+    since: datetime | None
+
+    @property
+    def sentence(self) -> str:
+        """What it means."""
+        return marks.sentence(self.kind, self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRecord:
+    """The end of a task that no event told, as a result backend knew it; `result` is its exception where it failed.
+
+    `until` is when it had ended at the latest: its end, where the backend keeps one, or else when it was asked.
+    """
+
+    state: str
+    until: datetime
+    result: str | None = None
+    traceback: str | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What it means."""
+        return f"No event told its end: it was closed as {self.state}, as the result backend knows it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +74,9 @@ class TaskSummary:
     args: str | None
     kwargs: str | None
     error: str | None
+    mark: MarkRecord | None = None
+    reconciled: bool = False
+    """Whether no event told its end, and the state is that of the result backend."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +125,15 @@ class TaskRecord:
     custom_at: datetime | None
     custom_type: str | None
     custom_fields: object
+    mark: MarkRecord | None = None
+    found: FoundRecord | None = None
+    """The end that the state names, where that is not of an event."""
 
     @property
     def ended_at(self) -> datetime | None:
-        """When it came to the end that its state names."""
+        """When it came to the end that its state names, as an event told it."""
+        if self.found is not None:
+            return None
         ends = {
             "SUCCESS": self.succeeded_at,
             "FAILURE": self.failed_at,
@@ -154,6 +194,9 @@ class Count:
     exact: bool
 
 
+_NONE = Count(0, exact=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Bucket:
     """Events of one type in one interval of a series; `at` is its beginning."""
@@ -211,11 +254,29 @@ class GapRecord:
     count: int | None = None
     missing: int = 0
     """Task starts that the audit misses in it."""
+    repaired: int = 0
+    """How many of those tasks were closed from the result backend."""
+    unfinished: Count = _NONE
+    """Tasks that were heard of at most an hour before it or in it, not since, and have no end."""
 
     @property
     def sentence(self) -> str:
         """What the reason means."""
         return losses.sentence(self.reason)
+
+    @property
+    def words(self) -> str:
+        """The reason in a few words."""
+        return losses.words(self.reason)
+
+    @property
+    def cost(self) -> str:
+        """What was not seen because of it, as far as that is known; empty where nothing is."""
+        what = f"{self.missing:,} task {_plural(self.missing, 'start')}"
+        parts = [f"{self.count:,} {_plural(self.count, 'event')} lost" if self.count else ""]
+        parts += [_unseen(what, self.missing, self.repaired) if self.missing else ""]
+        told = "; ".join(filter(None, parts))
+        return f"{told}." if told else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,20 +308,16 @@ class MissedRecord:
     missing: int
     repaired: int
     cause: str
+    gap_id: int | None = None
+    """The gap that explains it."""
 
     @property
     def sentence(self) -> str:
         """What was missed, for people; times are UTC."""
-        one = self.missing == 1
         whose = self.worker if self.workers == 1 else f"{self.workers:,} workers"
-        told = (
-            f"{self.missing:,} task {'start' if one else 'starts'} of {whose} between {_clock(self.began_at)} and "
-            f"{_clock(self.ended_at)} {'was' if one else 'were'} not seen ({losses.words(self.cause)})"
-        )
-        if not self.repaired:
-            return told
-        were = "was" if self.repaired == 1 else "were"
-        return f"{told}; {self.repaired:,} {were} repaired from the result backend"
+        between = f"between {_clock(self.began_at)} and {_clock(self.ended_at)}"
+        what = f"{self.missing:,} task {_plural(self.missing, 'start')} of {whose} {between}"
+        return _unseen(what, self.missing, self.repaired, why=f" ({losses.words(self.cause)})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,6 +332,32 @@ class AuditRecord:
     missing: int
     repaired: int
     audited_until: datetime | None
+
+    @property
+    def sentence(self) -> str:
+        """What was found, in one sentence."""
+        if self.missing:
+            what = f"{self.missing:,} of {self.started:,} task {_plural(self.started, 'start')}"
+            return f"{_unseen(what, self.missing, self.repaired)}."
+        if self.started == 1:
+            return "The one task start that workers told of was seen."
+        if self.started:
+            return f"All {self.started:,} task starts that workers told of were seen."
+        if self.audited_until is None:
+            return "Nothing was audited yet: that takes two heartbeats of a worker."
+        return "No worker told of a task that it started."
+
+
+def _unseen(what: str, missing: int, repaired: int, *, why: str = "") -> str:
+    """The audit's sentence, without a full stop."""
+    told = f"{what} {'was' if missing == 1 else 'were'} not seen{why}"
+    if not repaired:
+        return told
+    return f"{told}; {repaired:,} {'was' if repaired == 1 else 'were'} repaired from the result backend"
+
+
+def _plural(number: int, noun: str) -> str:
+    return noun if number == 1 else f"{noun}s"
 
 
 def _clock(at: datetime) -> str:

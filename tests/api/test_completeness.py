@@ -9,9 +9,9 @@ import httpx
 import pytest
 from tests.api import written
 
-from flower_store import completeness, losses
+from flower_store import completeness, losses, reconciling
 from flower_store.events import SetAside
-from flower_store.factories import a_heartbeat
+from flower_store.factories import a_heartbeat, an_event, uuid_of
 from flower_store.writes import Instance, Writer
 
 HERE = "/api/v1/clusters/default"
@@ -44,6 +44,9 @@ def test_gaps_say_when_why_and_how_many(api: httpx.Client, writer: Writer) -> No
                 "detail": "flower.default",
                 "count": 7,
                 "starts_missing": 0,
+                "starts_repaired": 0,
+                "unfinished": 0,
+                "unfinished_exact": True,
             }
         ],
         "next": None,
@@ -82,6 +85,7 @@ def test_what_the_audit_misses_is_told_in_a_sentence(api: httpx.Client, writer: 
     assert (document["started"], document["seen"], document["missing"]) == (525, 0, 525)
     assert document["audited_until"] == iso(begin + 12 * SECOND)
     (interval,) = document["intervals"]
+    assert document["sentence"] == "525 of 525 task starts were not seen."
     assert interval["sentence"] == (
         "525 task starts of celery@a between 12:00:08 and 12:00:12 were not seen (events off)."
     )
@@ -100,6 +104,26 @@ def test_the_gap_that_explains_a_difference_tells_its_cost(api: httpx.Client, wr
     assert interval["sentence"] == (
         "1 task start of celery@a between 12:00:08 and 12:00:12 was not seen (collector away)."
     )
+
+
+def test_a_gap_tells_what_was_repaired_and_what_is_still_open(api: httpx.Client, writer: Writer) -> None:
+    begin = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+    writer.record_gap(begin + 8 * SECOND, begin + 12 * SECOND, reason=losses.COLLECTOR_AWAY)
+    known = [an_event("sent", 7, task_id=task_id) for task_id in ("found", "open", "told")]
+    writer.write(
+        [*known, an_event("received", 13, task_id="told", clock=100)],
+        [a_heartbeat(8, clock=10, processed=0), a_heartbeat(12, clock=90, processed=2)],
+    )
+    completeness.audit(writer, grace=0 * SECOND)
+    end = reconciling.Outcome(state="SUCCESS", done_at=begin + 10 * SECOND)
+    reconciling.keep(writer, [], [(uuid_of("found"), end)])
+
+    (gap,) = get(api, "gaps")["gaps"]
+    document = get(api, "completeness", **{"from": iso(begin), "until": iso(begin + 60 * SECOND)})
+
+    assert (gap["starts_missing"], gap["starts_repaired"]) == (2, 1)
+    assert (gap["unfinished"], gap["unfinished_exact"]) == (1, True)
+    assert document["sentence"] == "2 of 2 task starts were not seen; 1 was repaired from the result backend."
 
 
 def test_collectors_say_what_they_promise(api: httpx.Client, writer: Writer) -> None:

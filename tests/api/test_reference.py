@@ -22,6 +22,7 @@ def test_every_address_of_the_api_is_in_the_reference(api: httpx.Client) -> None
     assert set(document["paths"]) == {
         "/healthcheck", "/healthz", "/readyz", "/events/stream", "/api/tasks", "/api/task/info",
         *(f"/api/v1/clusters/{{slug}}/{each}" for each in ("collectors", "completeness", "gaps", "set-aside")),
+        *(f"/api/v1/clusters/{{slug}}/{each}" for each in ("tasks", "tasks/{task_id}", "task")),
         "/api/task/info/{task_id}", "/api/task/types", "/api/workers",
     }  # fmt: skip
 

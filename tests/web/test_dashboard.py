@@ -1,5 +1,6 @@
 """The dashboard in a real browser, over a real database."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -7,11 +8,19 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 from tests.web import scene
 
+from flower_store import losses
 from flower_store.writes import Writer
 
 pytestmark = pytest.mark.slow
 
-PAGES = ("/c/prod/", "/c/prod/tasks", "/c/prod/tasks/retried", "/c/prod/workers", "/c/prod/tasks/nobody")
+PAGES = (
+    "/c/prod/",
+    "/c/prod/tasks",
+    "/c/prod/tasks/retried",
+    "/c/prod/workers",
+    "/c/prod/unseen",
+    "/c/prod/tasks/nobody",
+)
 BAD = "<img src=x onerror=window.__x=1>"
 
 
@@ -135,6 +144,26 @@ def test_the_chart_is_drawn_from_its_table_and_read_by_arrow_keys(site: str, fur
     names = figure.locator("thead th").all_text_contents()[1:]
     counts = ", ".join(f"{count} {name}" for count, name in zip(cells[1:], names, strict=True))
     expect(figure.locator("[data-reading]")).to_have_text(f"{cells[0]} UTC: {counts}")
+
+
+def test_a_gap_is_drawn_over_the_chart_and_told_by_what_reads_it(site: str, furnished: Writer, page: Page) -> None:
+    began = scene.now() - timedelta(minutes=20)
+    furnished.record_gap(began, began + timedelta(minutes=3), reason=losses.COLLECTOR_AWAY)
+    page.goto(f"{site}/c/prod/")
+    figure = page.get_by_role("figure", name="Ended per minute, last hour")
+
+    band = figure.locator(".gap-band")
+
+    expect(band).to_have_attribute("title", re.compile(r"^Collector away .* No collector was running"))
+    box, plot = band.bounding_box(), figure.locator(".u-over").bounding_box()
+    assert box is not None
+    assert plot is not None
+    assert abs(box["width"] / plot["width"] - 3 / 60) < 0.01
+    assert 0.6 < (box["x"] - plot["x"]) / plot["width"] < 0.7
+    figure.locator("[data-plot]").press("End")
+    for _ in range(19):
+        page.keyboard.press("ArrowLeft")
+    expect(figure.locator("[data-reading]")).to_contain_text("; events may be missing")
 
 
 def test_everything_works_without_script(site: str, furnished: Writer, plain: BrowserContext) -> None:

@@ -2,6 +2,7 @@
 
 import html
 import re
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -9,6 +10,8 @@ import httpx
 import pytest
 from tests.web import scene
 
+from flower_store import completeness, losses, marks, reconciling
+from flower_store.ids import task_key
 from flower_store.writes import Writer
 
 SECOND = timedelta(seconds=1)
@@ -108,14 +111,110 @@ def test_a_task_that_ended_does_not_need_its_worker_any_more(http: httpx.Client,
     assert "worker offline since" not in http.get("/c/prod/tasks/ended").text
 
 
-def test_a_recent_gap_is_told(http: httpx.Client, writer: Writer) -> None:
-    writer.write(scene.a_life("a", scene.now()))
-    writer.record_gap(scene.now() - 60 * SECOND, scene.now() - 30 * SECOND, reason="collector was away")
+def test_a_recent_gap_is_told_once_and_stands_in_the_chart_s_table(http: httpx.Client, writer: Writer) -> None:
+    at = scene.now()
+    writer.write(scene.a_life("a", at))
+    writer.record_gap(at - 20 * SECOND, at - 16 * SECOND, reason=losses.COLLECTOR_AWAY)
 
     page = http.get("/c/prod/")
 
-    assert "Events may be missing" in page.text
-    assert "collector was away" in page.text
+    assert page.text.count("Events may be missing") == 1
+    assert losses.sentence(losses.COLLECTOR_AWAY) in page.text
+    assert "In 1 interval of it events may be missing." in page.text
+    assert "<span data-gap" in page.text
+    assert link(page, "What could not be seen") == "/c/prod/unseen"
+
+
+def test_an_overview_of_which_nothing_is_missing_has_no_strip(http: httpx.Client, writer: Writer) -> None:
+    writer.write(scene.a_life("a", scene.now()))
+
+    page = http.get("/c/prod/")
+
+    assert "Events may be missing" not in page.text
+    assert "data-gap" not in page.text
+
+
+def test_what_could_not_be_seen_is_told_in_plain_sentences(http: httpx.Client, writer: Writer) -> None:
+    at = scene.now() - 60 * SECOND
+    writer.record_gap(at, at + 4 * SECOND, reason=losses.COLLECTOR_AWAY)
+    busy = scene.a_heartbeat(scene.HOSTS[0], at)
+    beats = [replace(busy, processed=0, clock=10), replace(busy, at=at + 4 * SECOND, processed=525, clock=600)]
+    silent = [replace(each, hostname=scene.HOSTS[1], at=each.at + 30 * SECOND) for each in beats]
+    writer.write([], [*beats, *(replace(each, received_at=each.at) for each in silent)])
+    completeness.audit(writer, grace=0 * SECOND)
+
+    page = html.unescape(http.get("/c/prod/unseen").text)
+
+    assert "1,050 of 1,050 task starts were not seen." in page
+    assert "No collector was running, and this broker keeps no events for one that is away." in page
+    began, ended = at + 30 * SECOND, at + 34 * SECOND
+    assert (
+        f"525 task starts of {scene.HOSTS[1]} between {began:%H:%M:%S} and {ended:%H:%M:%S} were not seen (events off)."
+    ) in page
+
+
+def test_a_cluster_of_which_everything_was_seen_says_so(http: httpx.Client, writer: Writer) -> None:
+    assert writer.cluster_id
+
+    page = http.get("/c/prod/unseen").text
+
+    assert "Nothing was audited yet" in page
+    assert page.count("None is") == 3
+
+
+def lose(writer: Writer, task_id: str) -> None:
+    """A task that runs on a worker which said goodbye."""
+    at = scene.now() - 60 * SECOND
+    gone = scene.a_heartbeat("celery@gone", at + SECOND, kind="offline")
+    writer.write(scene.a_life(task_id, at, host="celery@gone", end="started"), [gone])
+    place: marks.Place | None = marks.Place()
+    while place is not None:
+        place = marks.sweep(writer, place, marks.Limits(lost_after=0 * SECOND))
+
+
+def test_a_lost_task_says_since_when_and_why_on_its_page_and_in_the_list(http: httpx.Client, writer: Writer) -> None:
+    writer.write(scene.a_life("fine", scene.now()))
+    lose(writer, "gone")
+
+    page = http.get("/c/prod/tasks/gone").text
+    listed = http.get("/c/prod/tasks")
+
+    assert re.search(r"<strong>Lost since <time[^>]*>[\d:]+</time> UTC\.</strong> Its worker is gone", page)
+    assert listed.text.count('<span class="mark">lost</span>') == 1
+    assert ids(http.get("/c/prod/tasks?is=lost")) == ["gone"]
+    assert '<span class="quiet number">1</span>' in listed.text[listed.text.index('href="/c/prod/tasks?is=lost"') :]
+
+
+def test_the_filter_by_marks_is_offered_only_where_a_task_bears_one(http: httpx.Client, writer: Writer) -> None:
+    writer.write(scene.a_life("fine", scene.now()))
+
+    assert "is=lost" not in http.get("/c/prod/tasks").text
+    assert "the mark lost" in http.get("/c/prod/tasks?is=lost").text
+
+
+def test_a_row_that_lost_its_mark_no_longer_matches(http: httpx.Client, writer: Writer) -> None:
+    lose(writer, "gone")
+    asked = "/c/prod/task-rows?is=lost&id=gone"
+    before = http.get(asked).text
+
+    writer.write(scene.a_life("gone", scene.now(), host="celery@gone"))
+
+    assert "data-unmatched" not in before
+    assert "data-unmatched" in http.get(asked).text
+
+
+def test_a_task_that_the_result_backend_closed_says_so(http: httpx.Client, writer: Writer) -> None:
+    at = scene.now() - 60 * SECOND
+    writer.write(scene.a_life("found", at, end="started"))
+    found = reconciling.Outcome(state="FAILURE", done_at=at + 5 * SECOND, result="KeyError('x')", traceback="Trace")
+    reconciling.keep(writer, [], [(task_key("found"), found)])
+
+    page = html.unescape(http.get("/c/prod/tasks/found").text)
+
+    assert "No event told its end: it was closed as FAILURE, as the result backend knows it." in page
+    assert "by then, as the result backend knows it" in page
+    assert "KeyError('x')" in page
+    assert '<span class="mark">reconciled</span>' in http.get("/c/prod/tasks").text
 
 
 def test_pages_of_the_list_follow_each_other_without_a_task_lost_or_shown_twice(

@@ -35,6 +35,15 @@ class Addresses:
         return f"{self.overview}workers"
 
     @property
+    def unseen(self) -> str:
+        """What could not be seen."""
+        return f"{self.overview}unseen"
+
+    def api(self, name: str) -> str:
+        """Our own API's address of this name, for this cluster."""
+        return f"{self.root}/api/v1/clusters/{quote(self.cluster, safe='')}/{name}"
+
+    @property
     def stream(self) -> str:
         """The page's one event stream."""
         return f"{self.root}/events/stream?{urlencode({'c': self.cluster})}"

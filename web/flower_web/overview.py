@@ -10,11 +10,13 @@ from litestar.response import Template
 from flower_api.reads import Reads
 from flower_store.reads import gaps as stored_gaps
 from flower_store.reads import series, tasks, workers
-from flower_store.records import GapRecord, TaskSummary
+from flower_store.records import AuditRecord, TaskSummary
 from flower_web import chart as charts
+from flower_web import doubts as doubtful
 from flower_web import figures as six
 from flower_web import task_row
 from flower_web.chart import Chart
+from flower_web.doubts import Doubts
 from flower_web.figures import Figure, Measured
 from flower_web.given import GivenReads
 from flower_web.task_query import TaskQuery
@@ -23,6 +25,7 @@ from flower_web.visit import GivenVisit, Visit
 
 _HOUR = timedelta(hours=1)
 _FAILURES = 8
+_GAPS = 50
 _REFRESH = 2_000
 """Milliseconds between two refreshes: its numbers come from rollups by the minute."""
 
@@ -34,7 +37,9 @@ class Overview:
     figures: Sequence[Figure]
     chart: Chart
     failures: Sequence[TaskRow]
-    gaps: Sequence[GapRecord]
+    doubts: Doubts
+    audit: AuditRecord
+    """Of the last hour, as the chart."""
     workers_seen: bool
     tasks_seen: bool
 
@@ -48,12 +53,15 @@ async def overview(reads: GivenReads, visit: GivenVisit) -> Template:
     async with reads.connect() as connection:
         buckets = await series.throughput(connection, cluster_id, since, until, step=charts.STEP)
         failures = await tasks.failures(connection, cluster_id, limit=_FAILURES)
-        gaps = (await stored_gaps.gaps(connection, cluster_id, since=since, limit=50)).items
+        gaps = (await stored_gaps.gaps(connection, cluster_id, since=since, limit=_GAPS)).items
+        missed = await stored_gaps.missed_by_cause(connection, cluster_id, since, until)
+        audit = await stored_gaps.audit(connection, cluster_id, since, until)
     page = Overview(
         six.figures(measured, visit.addresses),
-        charts.chart(buckets, since, until),
+        charts.chart(buckets, since, until, gaps),
         failures=[_failure(each, visit) for each in failures],
-        gaps=[gap for gap in gaps if gap.ended_at > visit.now - _HOUR],
+        doubts=doubtful.doubts(gaps, missed),
+        audit=audit,
         workers_seen=bool(measured.workers),
         tasks_seen=any(count.value for count in measured.counts.values()),
     )

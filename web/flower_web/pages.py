@@ -13,7 +13,7 @@ from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
 
 from flower_api.reference import ReferenceAssets
-from flower_web import assets, overview, redirects, task, tasks, workers
+from flower_web import assets, overview, redirects, task, tasks, unseen, workers
 from flower_web.addresses import Addresses
 from flower_web.visit import provide_visit
 
@@ -36,7 +36,15 @@ def handlers(*, clock: Clock = utc_now) -> Sequence[ControllerRouterHandler]:
     fresh = CacheControlHeader(no_cache=True, private=True)
     clusters = Router(
         path="/",
-        route_handlers=[overview.overview, tasks.tasks, tasks.task_rows, task.task, task.odd_task, workers.workers],
+        route_handlers=[
+            overview.overview,
+            tasks.tasks,
+            tasks.task_rows,
+            task.task,
+            task.odd_task,
+            workers.workers,
+            unseen.unseen,
+        ],
         dependencies=now | visit,
         cache_control=fresh,
     )

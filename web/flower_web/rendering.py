@@ -12,6 +12,7 @@ _FILTERS = (
     *((formats, name) for name in ("count", "exact", "duration", "percent", "middle")),
     *((formats, name) for name in ("iso", "full", "moment", "clock", "since")),
     (states, "look"),
+    (states, "mark"),
     (assets, "built"),
 )
 

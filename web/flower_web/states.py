@@ -5,7 +5,7 @@ Colour is never the only sign; the fills live in `frontend/styles/tokens.css`, t
 
 from dataclasses import dataclass
 
-from flower_store import states
+from flower_store import marks, states
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +52,17 @@ STACK = (states.SUCCESS, states.RETRY, states.REVOKED, states.FAILURE)
 def look(state: str) -> Look:
     """How this state looks; one that this build does not know is shown by its name."""
     return _LOOKS.get(state) or Look(state, "pending", "unknown to this version of Flower")
+
+
+MARKS = {
+    marks.LOST: "lost",
+    marks.ENDED_UNSEEN: "unseen end",
+    marks.STUCK: "stuck",
+    marks.OVERDUE: "overdue",
+}
+"""The marks of the store in words that fit beside a state, what is worst first."""
+
+
+def mark(kind: str) -> str:
+    """The word of a mark; one that this build does not know, in its own."""
+    return MARKS.get(kind) or kind.replace("_", " ")

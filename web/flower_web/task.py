@@ -72,6 +72,8 @@ class TaskPage:
     @property
     def error(self) -> tuple[str | None, str | None]:
         """The exception and traceback that belong to the state: of the failure, or of the retry that is under way."""
+        if self.task.found is not None and self.task.state != states.SUCCESS:
+            return self.task.found.result, self.task.found.traceback
         if self.task.state == states.RETRY:
             return self.task.yielded_exception, self.task.yielded_traceback
         return (self.task.exception, self.task.traceback) if self.task.state == states.FAILURE else (None, None)

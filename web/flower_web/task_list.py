@@ -1,7 +1,7 @@
 """The task list as its template needs it: rows, and every address on the page."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from flower_store.records import Count
@@ -17,7 +17,7 @@ _ALIKE = 12
 
 @dataclass(frozen=True, slots=True)
 class Toggle:
-    """One state of the filter; the empty state stands for all of them."""
+    """One state or mark of the filter; the empty state stands for everything."""
 
     state: str
     on: bool
@@ -38,6 +38,8 @@ class TaskList:
     """Token after which the next page begins; None on the last page."""
     names: Sequence[str] = ()
     counts: Mapping[str, Count] | None = None
+    marked: Mapping[str, Count] = field(default_factory=dict)
+    """How many tasks bear each mark; marks that none bears are absent."""
 
     @property
     def name(self) -> str:
@@ -58,6 +60,7 @@ class TaskList:
     def searched(self) -> str:
         """The filter in words."""
         parts = [f"state {' or '.join(self.query.states)}"] if self.query.states else []
+        parts += [f"the mark {' or '.join(map(states.mark, self.query.marks))}"] if self.query.marks else []
         parts += [f"a name that begins with “{self.query.name}”"] if self.query.name else []
         parts += [f"worker “{self.query.worker}”"] if self.query.worker else []
         return " and ".join(parts)
@@ -78,9 +81,22 @@ class TaskList:
     def toggles(self) -> tuple[Toggle, ...]:
         """The state filter: all, then each state."""
         counts = self.counts or {}
-        everything = replace(self.query.newest, states=())
-        first = Toggle("", on=not self.query.states, address=self.addresses.tasks(everything.pairs))
+        everything = replace(self.query.newest, states=(), marks=())
+        first = Toggle(
+            "", on=not self.query.states and not self.query.marks, address=self.addresses.tasks(everything.pairs)
+        )
         return first, *(self._toggle(state, counts.get(state)) for state in states.FILTERS)
+
+    @property
+    def mark_toggles(self) -> tuple[Toggle, ...]:
+        """The filter by mark: only marks that a task bears, or that are filtered by."""
+        shown = [kind for kind in states.MARKS if kind in self.marked or kind in self.query.marks]
+        return tuple(self._mark_toggle(kind) for kind in shown)
+
+    def _mark_toggle(self, kind: str) -> Toggle:
+        address = self.addresses.tasks(self.query.toggled_mark(kind).pairs)
+        count = self.marked.get(kind, Count(0, exact=True))
+        return Toggle(kind, on=kind in self.query.marks, address=address, count=count)
 
     def _toggle(self, state: str, count: Count | None) -> Toggle:
         address = self.addresses.tasks(self.query.toggled(state).pairs)

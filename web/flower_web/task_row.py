@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flower_store import states
-from flower_store.records import TaskSummary
+from flower_store.records import MarkRecord, TaskSummary
 from flower_web import spans
 from flower_web.addresses import Addresses
 from flower_web.task_query import TaskQuery
@@ -34,8 +34,10 @@ class TaskRow:
     retries: int = 0
     preview: str | None = None
     preview_label: str = "Arguments"
+    mark: MarkRecord | None = None
+    reconciled: bool = False
     matches: bool = True
-    """False once the state has left the filter: the row stays where it is and says so."""
+    """False once the state or the mark has left the filter: the row stays where it is and says so."""
 
 
 def row(task: TaskSummary, query: TaskQuery, addresses: Addresses, *, now: datetime) -> TaskRow:
@@ -58,7 +60,9 @@ def row(task: TaskSummary, query: TaskQuery, addresses: Addresses, *, now: datet
         retries=task.retries,
         preview=task.error if failed else call(task.args, task.kwargs),
         preview_label="Error" if failed else "Arguments",
-        matches=query.matches(task.state),
+        mark=task.mark,
+        reconciled=task.reconciled,
+        matches=query.matches(task.state, task.mark.kind if task.mark else None),
     )
 
 

@@ -31,9 +31,17 @@ async def tasks(request: AnyRequest, reads: GivenReads, visit: GivenVisit) -> Te
         page = await stored.page(connection, wanted)
         # Narrowed to a name or a worker, a count may have to look at every task of a state: rows must not wait for it.
         counts = None if query.narrow else await stored.state_counts(connection, wanted)
+        marked = await stored.mark_counts(connection, wanted)
     rows = [task_row.row(each, query, visit.addresses, now=visit.now) for each in page.items]
     shown = TaskList(
-        query, visit.addresses, rows=rows, newest=newest(query, page), next=page.next, names=names, counts=counts
+        query,
+        visit.addresses,
+        rows=rows,
+        newest=newest(query, page),
+        next=page.next,
+        names=names,
+        counts=counts,
+        marked=marked,
     )
     return Template("tasks.html", context={"frame": visit.frame("Tasks", here="tasks"), "list": shown})
 
@@ -50,9 +58,10 @@ async def task_rows(request: AnyRequest, reads: GivenReads, visit: GivenVisit) -
         wanted = store_query(query, visit.cluster.id, await stored.names(connection, visit.cluster.id))
         if than is not None:
             newer = await stored.newer(connection, wanted, than)
-        if "counts" in request.query_params and not query.narrow:
-            counts = await stored.state_counts(connection, wanted)
-            toggles = TaskList(query, visit.addresses, rows=(), counts=counts)
+        if "counts" in request.query_params:
+            counts = None if query.narrow else await stored.state_counts(connection, wanted)
+            marked = await stored.mark_counts(connection, wanted)
+            toggles = TaskList(query, visit.addresses, rows=(), counts=counts, marked=marked)
     answer = RowsAnswer(
         [task_row.row(each, query, visit.addresses, now=visit.now) for each in found],
         visit.now,
@@ -70,6 +79,7 @@ def store_query(query: TaskQuery, cluster_id: int, names: Sequence[str]) -> stor
     return stored.TaskQuery(
         cluster_id=cluster_id,
         states=query.states,
+        marks=query.marks,
         name=(f"{query.name}*" if beginning else query.name) or None,
         worker=query.worker or None,
         after=cursor(query.after),

@@ -27,6 +27,8 @@ class Step:
     last: bool = False
     absent: str = "not captured"
     """What stands in place of the time where there is none."""
+    by_event: bool = True
+    """False where a result backend told it: its time is a bound, and no time between is taken from it."""
     disagree: bool = False
     """The next event is older than this one by its sender's clock."""
 
@@ -70,6 +72,8 @@ def _end(task: TaskRecord) -> Step | None:
     if task.state not in _ENDS:
         return None
     label, kind = _ENDS[task.state]
+    if task.found is not None:
+        return Step(label, kind, task.found.until, "by then, as the result backend knows it", by_event=False)
     at = task.yielded_at if task.state == states.RETRY else task.ended_at
     return Step(label, kind, at, _end_note(task))
 
@@ -98,5 +102,7 @@ def _signal(told: str) -> str:
 def _spaced(step: Step, following: Step | None) -> Step:
     if following is None:
         return replace(step, last=True)
+    if not following.by_event:
+        return step
     backwards = step.at is not None and following.at is not None and following.at < step.at
     return replace(step, gap=spans.between(step.at, following.at), disagree=backwards)

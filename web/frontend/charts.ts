@@ -4,19 +4,39 @@ import uPlot from "uplot";
 const HEIGHT = 200;
 const pad = (n: number): string => String(n).padStart(2, "0");
 
+/** An interval in which events may be missing, in seconds, and what is known of it. */
+interface Gap {
+  from: number;
+  until: number;
+  words: string;
+  title: string;
+}
+
 interface Data {
   names: string[];
   /** Seconds since the epoch, and one row of counts a series. */
   at: number[];
   counts: number[][];
+  gaps: Gap[];
 }
 
 function read(table: HTMLTableElement): Data {
-  const names = [...(table.tHead?.rows[0]?.cells ?? [])].slice(1).map((cell) => cell.textContent ?? "");
+  const names = [...(table.tHead?.rows[0]?.querySelectorAll("th.number") ?? [])].map((cell) => cell.textContent ?? "");
   const rows = [...(table.tBodies[0]?.rows ?? [])].reverse(); // the table begins with the newest
   const at = rows.map((row) => Date.parse(row.querySelector("time")?.dateTime ?? "") / 1000);
   const counts = names.map((_, series) => rows.map((row) => Number(row.cells[series + 1]?.textContent ?? 0)));
-  return { names, at, counts };
+  return { names, at, counts, gaps: gaps(table) };
+}
+
+/** Each gap once, although it stands in the row of every minute that it touches. */
+function gaps(table: HTMLTableElement): Gap[] {
+  const found = new Map<string, Gap>();
+  for (const told of table.querySelectorAll<HTMLElement>("[data-gap]")) {
+    const [from, until] = [...told.querySelectorAll("time")].map((time) => Date.parse(time.dateTime) / 1000);
+    const words = told.textContent ?? "";
+    if (from !== undefined && until !== undefined) found.set(`${from} ${until} ${words}`, { from, until, words, title: told.title });
+  }
+  return [...found.values()];
 }
 
 /** Each series on top of those before it, the highest first: the lower ones are drawn over it. */
@@ -86,8 +106,27 @@ class Chart {
           .map((_, series) => ({ fill: this.#fill(series), stroke: ink("--canvas"), width: 1, points: { show: false }, ...(bars && { paths: bars }) }))
           .reverse(),
       ],
-      hooks: { setCursor: [(plot) => this.#tell(plot.cursor.idx)], draw: [(plot) => this.#hatch(plot, ink("--canvas"))] },
+      hooks: {
+        setCursor: [(plot) => this.#tell(plot.cursor.idx)],
+        draw: [(plot) => this.#hatch(plot, ink("--canvas")), (plot) => this.#band(plot)],
+      },
     };
+  }
+
+  /** Elements over the canvas, so that each can be pointed at and tells its sentence. */
+  #band(plot: uPlot): void {
+    const { min = 0, max = 0 } = plot.scales.x ?? {};
+    const bands = this.#data.gaps.map((gap) => {
+      const [from, until] = [gap.from, gap.until].map((at) => plot.valToPos(Math.min(max, Math.max(min, at)), "x")) as [number, number];
+      const band = document.createElement("div");
+      band.className = "gap-band";
+      band.title = `${gap.words.trim()} UTC. ${gap.title}`;
+      band.style.left = `${from}px`;
+      band.style.width = `${until - from}px`;
+      return band;
+    });
+    plot.over.querySelectorAll(".gap-band").forEach((band) => band.remove());
+    plot.over.append(...bands);
   }
 
   #fill(series: number): string {
@@ -133,7 +172,9 @@ class Chart {
     if (!reading) return;
     if (index === null || index === undefined) return void (reading.textContent = "");
     const parts = this.#data.names.map((name, series) => `${this.#data.counts[series]?.[index] ?? 0} ${name}`);
-    reading.textContent = `${clock(this.#data.at[index] ?? 0)} UTC: ${parts.join(", ")}`;
+    const begin = this.#data.at[index] ?? 0;
+    const unseen = this.#data.gaps.some((gap) => gap.from < begin + 60 && gap.until >= begin) ? "; events may be missing" : "";
+    reading.textContent = `${clock(begin)} UTC: ${parts.join(", ")}${unseen}`;
   }
 }
 

@@ -8,6 +8,7 @@ from typing import cast
 import msgspec
 from msgspec import UNSET, UnsetType, structs
 
+from flower_store import states
 from flower_store.records import TaskRecord
 
 
@@ -49,7 +50,7 @@ class TaskInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 def task_info(record: TaskRecord) -> TaskInfo:
     """The task as one document; `retries`, `exception` and `traceback` are of the last attempt that told them."""
-    failed = record.failed_at is not None
+    result, exception, traceback = _outcome(record)
     return TaskInfo(
         uuid=record.id,
         name=record.name,
@@ -68,11 +69,11 @@ def task_info(record: TaskRecord) -> TaskInfo:
         expires=record.expires,
         retries=record.retries,
         worker=record.worker,
-        result=record.result,
-        exception=record.exception if failed else record.yielded_exception,
+        result=result,
+        exception=exception,
         timestamp=record.last_at.timestamp(),
         runtime=record.runtime,
-        traceback=record.traceback if failed else record.yielded_traceback,
+        traceback=traceback,
         exchange=record.exchange,
         routing_key=record.routing_key,
         clock=record.last_clock,
@@ -90,6 +91,17 @@ def listed(record: TaskRecord) -> dict[str, object]:
     document = structs.asdict(task_info(record))
     worker = document.pop("worker")
     return document if worker is None else document | {"worker": worker}
+
+
+def _outcome(record: TaskRecord) -> tuple[str | None, str | None, str | None]:
+    """Result, exception and traceback; of a task whose end no event told, those of the result backend."""
+    if record.found is not None and record.found.state == states.SUCCESS:
+        return record.found.result, record.yielded_exception, record.yielded_traceback
+    if record.found is not None:
+        return None, record.found.result, record.found.traceback
+    if record.failed_at is not None:
+        return record.result, record.exception, record.traceback
+    return record.result, record.yielded_exception, record.yielded_traceback
 
 
 def _yielded(record: TaskRecord, kind: str) -> datetime | None:

@@ -42,6 +42,7 @@ class Collectors(msgspec.Struct, frozen=True, kw_only=True):
     guards=[arguments.only("limit")],
     responses=parameters.answered(Collectors, "the collectors heard of last"),
     summary="Who collects",
+    tags=["completeness"],
 )
 async def list_collectors(
     slug: FromPath[str], reads: NamedDependency[Reads], *, limit: parameters.Limit = 20

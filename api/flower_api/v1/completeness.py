@@ -43,6 +43,7 @@ class Completeness(msgspec.Struct, frozen=True, kw_only=True):
     seen: int
     missing: int
     repaired: int
+    sentence: str
     intervals: list[Missed]
     next: str | None
 
@@ -52,6 +53,7 @@ class Completeness(msgspec.Struct, frozen=True, kw_only=True):
     guards=[arguments.only("from", "until", "after", "limit")],
     responses=parameters.answered(Completeness, "what was started, seen and missed"),
     summary="Whether all task starts were seen",
+    tags=["completeness"],
 )
 async def audit(
     slug: FromPath[str],
@@ -77,6 +79,7 @@ async def audit(
         seen=found.seen,
         missing=found.missing,
         repaired=found.repaired,
+        sentence=found.sentence,
         intervals=[_missed(one) for one in page.items],
         next=page.next,
     )

@@ -15,9 +15,13 @@ from flower_store.records import GapRecord
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
-    """One gap. `count` is the number of events lost, null where it is not known.
+    """One gap.
 
-    `starts_missing` is what the audit misses in it: tasks that workers started and nobody told of.
+    - `count` is the number of events lost, null where it is not known.
+    - `starts_missing` is what the audit misses in it: tasks that workers started and nobody told of; `starts_repaired`
+      is how many of them were closed with what the result backend knew.
+    - `unfinished` is how many tasks were heard of at most an hour before its end, not since, and have no end;
+      `unfinished_exact` is false where there are more. A task of which no event came at all has no id here.
     """
 
     from_: datetime = msgspec.field(name="from")
@@ -27,6 +31,9 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     count: int | None
     starts_missing: int
+    starts_repaired: int
+    unfinished: int
+    unfinished_exact: bool
 
 
 class Gaps(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +48,7 @@ class Gaps(msgspec.Struct, frozen=True, kw_only=True):
     guards=[arguments.only("from", "until", "after", "limit")],
     responses=parameters.answered(Gaps, "gaps that touch the interval"),
     summary="When events were lost",
+    tags=["completeness"],
 )
 async def list_gaps(
     slug: FromPath[str],
@@ -74,4 +82,7 @@ def _gap(record: GapRecord) -> Gap:
         detail=record.detail,
         count=record.count,
         starts_missing=record.missing,
+        starts_repaired=record.repaired,
+        unfinished=record.unfinished.value,
+        unfinished_exact=record.unfinished.exact,
     )

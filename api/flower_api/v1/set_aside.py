@@ -49,6 +49,7 @@ class SetAside(msgspec.Struct, frozen=True, kw_only=True):
     guards=[arguments.only("reason", "before", "limit")],
     responses=parameters.answered(SetAside, "messages that are kept"),
     summary="Input that could not be taken",
+    tags=["completeness"],
 )
 async def list_set_aside(
     slug: FromPath[str],

@@ -5,19 +5,28 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, literal, null, select, tuple_
+from sqlalchemy import ColumnElement, Row, ScalarSelect, func, literal, null, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from flower_store import tables
+from flower_store import states, tables
 from flower_store.cursors import Cursor
-from flower_store.records import AuditRecord, GapRecord, MissedRecord, Page, SetAsideRecord
+from flower_store.records import AuditRecord, Count, GapRecord, MissedRecord, Page, SetAsideRecord
 
 _WHOLE = timedelta(hours=1)
 """No row of the audit is longer, but for a single interval."""
 
+COUNTED = 1_000
+"""Unfinished tasks of one gap are counted so far."""
+
+_T = tables.task.c
 _G = tables.gap.c
 _C = tables.completeness.c
 _S = tables.set_aside.c
+
+_REPAIRED = func.least(_C.repaired, _C.missing)
+"""An event that came after all, of a task that was repaired, lowers what is missing alone."""
+
+_UNFINISHED = (states.PENDING, states.RECEIVED, states.STARTED, states.RETRY)
 
 
 async def gaps(
@@ -30,23 +39,55 @@ async def gaps(
     limit: int = 20,
 ) -> Page[GapRecord]:
     """Gaps that touch the interval, the one that ended last first."""
-    missing = (
-        select(func.coalesce(func.sum(_C.missing), 0))
+    explained = (
+        select(func.sum(_C.missing).label("missing"), func.sum(_REPAIRED).label("repaired"))
         .where(_C.cluster_id == cluster_id, _C.gap_id == _G.id, _C.missing > 0, _C.ended_at > _G.started_at)
-        .scalar_subquery()
+        .lateral()
     )
     statement = (
-        select(_G.started_at, _G.ended_at, _G.reason, _G.detail, _G.count, missing.label("missing"), _G.id)
+        select(
+            _G.id, _G.started_at, _G.ended_at, _G.reason, _G.detail, _G.count.label("count_"),
+            func.coalesce(explained.c.missing, 0).label("missing"),
+            func.coalesce(explained.c.repaired, 0).label("repaired"),
+            _unfinished(cluster_id).label("unfinished"),
+        )
+        .join(explained, true())
         .where(_G.cluster_id == cluster_id, *_touching(_G.started_at, _G.ended_at, since, until))
         .order_by(_G.ended_at.desc(), _G.id.desc())
         .limit(limit + 1)
-    )
+    )  # fmt: skip
     if after is not None:
         statement = statement.where(tuple_(_G.ended_at, _G.id) < tuple_(literal(after.seen_at), after.key.int))
     rows = (await connection.execute(statement)).all()
     kept = rows[:limit]
     more = Cursor(kept[-1].ended_at, UUID(int=kept[-1].id)).token() if len(rows) > limit else None
-    return Page([GapRecord(*row[:-2], missing=int(row.missing)) for row in kept], more)
+    return Page([_gap(row) for row in kept], more)
+
+
+def _gap(row: Row[Any]) -> GapRecord:
+    return GapRecord(
+        row.started_at,
+        row.ended_at,
+        row.reason,
+        row.detail,
+        row.count_,
+        missing=int(row.missing),
+        repaired=int(row.repaired),
+        unfinished=Count(min(row.unfinished, COUNTED), exact=row.unfinished <= COUNTED),
+    )
+
+
+def _unfinished(cluster_id: int) -> ScalarSelect[int]:
+    """Tasks that may have ended in the gap, counted to a bound: heard of before its end, not since, without an end."""
+    inner = (
+        select(literal(1))
+        .where(_T.cluster_id == cluster_id, _T.state.in_(_UNFINISHED))
+        .where(_T.seen_at > _G.started_at - _WHOLE, _T.seen_at <= _G.ended_at, _T.last_at <= _G.ended_at)
+        .where(or_(_T.due_at.is_(None), _T.due_at <= _G.ended_at))
+        .limit(COUNTED + 1)
+        .correlate(tables.gap)
+    )
+    return select(func.count()).select_from(inner.lateral()).scalar_subquery()
 
 
 async def missed(
@@ -62,7 +103,7 @@ async def missed(
     statement = (
         select(
             tables.worker.c.hostname.label("worker"), literal(1).label("workers"), _C.pid, _C.began_at, _C.ended_at,
-            _C.processed.label("started"), _C.missing, _C.repaired, _C.cause, _C.id,
+            _C.processed.label("started"), _C.missing, _REPAIRED.label("repaired"), _C.cause, _C.gap_id, _C.id,
         )
         .join(tables.worker, tables.worker.c.id == _C.worker_id)
         .where(_C.cluster_id == cluster_id, _C.missing > 0, *_touching(_C.began_at, _C.ended_at, since, until))
@@ -90,6 +131,7 @@ async def missed_by_cause(
             func.max(_C.ended_at).label("ended_at"),
             *(func.sum(column).label(name) for column, name in _SUMS),
             _C.cause,
+            _C.gap_id,
         )
         .join(tables.worker, tables.worker.c.id == _C.worker_id)
         .where(_C.cluster_id == cluster_id, _C.missing > 0, *_touching(_C.began_at, _C.ended_at, since, until))
@@ -104,7 +146,7 @@ async def audit(connection: AsyncConnection, cluster_id: int, since: datetime, u
     """All that the audit has weighed of the interval; rows of whole stretches are as long as an hour."""
     sums = (
         await connection.execute(
-            select(*(func.coalesce(func.sum(column), 0) for column in (_C.processed, _C.seen, _C.missing, _C.repaired)))
+            select(*(func.coalesce(func.sum(column), 0) for column in (_C.processed, _C.seen, _C.missing, _REPAIRED)))
             .where(_C.cluster_id == cluster_id)
             .where(_C.began_at > since - _WHOLE, _C.began_at < until, _C.ended_at > since)
         )
@@ -147,7 +189,7 @@ async def set_aside_counts(connection: AsyncConnection, cluster_id: int) -> Mapp
     return {row[0]: row[1] for row in rows}
 
 
-_SUMS = ((_C.processed, "started"), (_C.missing, "missing"), (_C.repaired, "repaired"))
+_SUMS = ((_C.processed, "started"), (_C.missing, "missing"), (_REPAIRED, "repaired"))
 
 
 def _touching(
@@ -166,4 +208,4 @@ def _missed(row: Mapping[Any, Any]) -> MissedRecord:
     return MissedRecord(**values)
 
 
-_MISSED = ("worker", "workers", "pid", "began_at", "ended_at", "cause")
+_MISSED = ("worker", "workers", "pid", "began_at", "ended_at", "cause", "gap_id")

@@ -1,18 +1,32 @@
 """Tasks: lists by keyset, one by id, its events, and counts that never hold a page up."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, String, Table, and_, case, cast, func, literal, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    Table,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    null,
+    select,
+    tuple_,
+)  # fmt: skip
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from flower_store import ids, packing, states, tables
+from flower_store import ids, marks, packing, states, tables
 from flower_store.cursors import Cursor
-from flower_store.records import Count, EventRecord, Page, TaskRecord, TaskSummary
+from flower_store.records import Count, EventRecord, FoundRecord, MarkRecord, Page, TaskRecord, TaskSummary
 
 COUNTED = 10_000
 """Rows counted exactly; a larger count is given as "at least" so many, in bounded time."""
@@ -21,11 +35,12 @@ PREVIEW = 200
 """Characters of arguments and errors in a list."""
 
 _T = tables.task.c
+_M = tables.task_mark.c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskQuery:
-    """Which tasks, in which order. Texts are exact; a name that ends with `*` is a prefix.
+    """Which tasks, in which order. Texts are exact; a name that ends with `*` is a prefix. `marks` are kinds of marks.
 
     `sort` is one of `seen`, `name`, `state`, `received`, `started`. `after` pages in the order of `seen` alone;
     `offset` works with each order and costs what it skips.
@@ -33,6 +48,7 @@ class TaskQuery:
 
     cluster_id: int
     states: Sequence[str] = ()
+    marks: Sequence[str] = ()
     name: str | None = None
     worker: str | None = None
     queue: str | None = None
@@ -53,7 +69,9 @@ _SORTS: dict[str, ColumnElement[Any]] = {
     "started": _T.started_at,
 }
 
+_RECONCILED = func.coalesce(_T.reconciled, False)
 _ENDED_AT = case(
+    (_RECONCILED, null()),
     (_T.state == states.SUCCESS, _T.succeeded_at),
     (_T.state == states.FAILURE, _T.failed_at),
     (_T.state == states.REVOKED, _T.revoked_at),
@@ -62,9 +80,12 @@ _ENDED_AT = case(
 _ID = func.coalesce(_T.id_text, cast(_T.key, String))
 _RETRIES = func.greatest(func.coalesce(_T.sent_retries, 0), func.coalesce(_T.received_retries, 0))
 _ERROR = case(
+    (and_(_RECONCILED, _T.state == states.FAILURE), _T.found_result),
     (_T.state == states.FAILURE, _T.exception),
     (_T.state == states.RETRY, _T.yielded_exception),
 )
+
+_MARK = (_M.kind.label("mark_kind"), _M.reason.label("mark_reason"), _M.since.label("mark_since"))
 
 _SUMMARY = (
     _T.key,
@@ -84,6 +105,8 @@ _SUMMARY = (
     func.left(_T.args, PREVIEW).label("args"),
     func.left(_T.kwargs, PREVIEW).label("kwargs"),
     func.left(_ERROR, PREVIEW).label("error"),
+    _RECONCILED.label("reconciled"),
+    *_MARK,
 )
 
 _PLAIN = (
@@ -103,14 +126,27 @@ _DETAIL = (
     func.coalesce(_T.parent_text, cast(_T.parent_key, String)).label("parent_id"),
     _RETRIES.label("retries"),
     *(_T[name] for name in _PLAIN),
+    case((_RECONCILED, _T.found_at)).label("found_at"),
+    *(_T[name] for name in ("found_state", "found_result", "found_traceback")),
+    *_MARK,
 )
+
+
+_HOLDS = and_(
+    _M.cluster_id == _T.cluster_id,
+    _M.key == _T.key,
+    _M.state == _T.state,
+    _M.last_at == _T.last_at,
+    _M.last_clock == _T.last_clock,
+)
+"""A mark holds for the state and the last event that it was made for; any later one makes it void."""
 
 
 async def page(connection: AsyncConnection, query: TaskQuery) -> Page[TaskSummary]:
     """A page of summaries, and the cursor of the next."""
     limit = query.limit or 1
     statement = _ordered(_joined(_SUMMARY), query).limit(limit + 1)
-    items = [TaskSummary(**row) for row in (await connection.execute(statement)).mappings()]
+    items = [_summary(row) for row in (await connection.execute(statement)).mappings()]
     more = len(items) > limit
     items = items[:limit]
     last = Cursor(items[-1].seen_at, items[-1].key).token() if more else None
@@ -127,18 +163,18 @@ async def by_ids(connection: AsyncConnection, cluster_id: int, task_ids: Collect
     """Summaries of the tasks with these ids, in no order; ids that are not there are left out."""
     keys = [ids.task_key(task_id) for task_id in task_ids]
     statement = _joined(_SUMMARY).where(_T.cluster_id == cluster_id, _T.key.in_(keys))
-    return [TaskSummary(**row) for row in (await connection.execute(statement)).mappings()]
+    return [_summary(row) for row in (await connection.execute(statement)).mappings()]
 
 
 async def failures(connection: AsyncConnection, cluster_id: int, *, limit: int) -> list[TaskSummary]:
-    """The tasks that failed last, whenever they began."""
+    """The tasks that failed last, whenever they began; those of which no event told the failure are left out."""
     statement = (
         _joined(_SUMMARY)
-        .where(_T.cluster_id == cluster_id, _T.state == states.FAILURE)
+        .where(_T.cluster_id == cluster_id, _T.state == states.FAILURE, _T.failed_at.is_not(None))
         .order_by(_T.failed_at.desc(), _T.key.desc())
         .limit(limit)
     )
-    return [TaskSummary(**row) for row in (await connection.execute(statement)).mappings()]
+    return [_summary(row) for row in (await connection.execute(statement)).mappings()]
 
 
 async def one(connection: AsyncConnection, cluster_id: int, task_id: str) -> TaskRecord | None:
@@ -205,6 +241,17 @@ async def state_counts(connection: AsyncConnection, query: TaskQuery) -> dict[st
     return found
 
 
+async def mark_counts(connection: AsyncConnection, query: TaskQuery) -> dict[str, Count]:
+    """How many tasks of the query bear each mark, all kinds but the absent; its own states and marks are left aside."""
+    anything = replace(query, states=(), marks=())
+    inner = _filtered(select(_M.kind).select_from(tables.task).join(tables.task_mark, _HOLDS), anything)
+    found = inner.limit(COUNTED + 1).subquery()
+    rows = await connection.execute(select(found.c.kind, func.count()).group_by(found.c.kind))
+    counts: dict[str, int] = {row[0]: row[1] for row in rows}
+    exact = sum(counts.values()) <= COUNTED
+    return {kind: Count(counts[kind], exact=exact) for kind in marks.KINDS if kind in counts}
+
+
 async def names(connection: AsyncConnection, cluster_id: int) -> list[str]:
     """Every task name ever seen, sorted."""
     c = tables.task_name.c
@@ -220,7 +267,30 @@ async def _count(connection: AsyncConnection, inner: Select[tuple[int]], limit: 
 async def _records(connection: AsyncConnection, cluster_id: int, statement: Select[Any]) -> list[TaskRecord]:
     rows = (await connection.execute(statement)).mappings().all()
     children = await _children(connection, cluster_id, [row["key"] for row in rows])
-    return [TaskRecord(**row, children=children[row["key"]]) for row in rows]
+    return [_record(row, children[row["key"]]) for row in rows]
+
+
+def _summary(row: Mapping[Any, Any]) -> TaskSummary:
+    values = dict(row)
+    return TaskSummary(mark=_mark(values), **values)
+
+
+def _record(row: Mapping[Any, Any], children: Sequence[str]) -> TaskRecord:
+    values = dict(row)
+    mark, found = _mark(values), _found(values)
+    return TaskRecord(mark=mark, found=found, children=children, **values)
+
+
+def _mark(values: dict[str, Any]) -> MarkRecord | None:
+    """The mark among a row's columns, which are taken out."""
+    kind, reason, since = (values.pop(f"mark_{part}") for part in ("kind", "reason", "since"))
+    return None if kind is None else MarkRecord(kind, reason, since)
+
+
+def _found(values: dict[str, Any]) -> FoundRecord | None:
+    """What a result backend knew, among a row's columns, which are taken out."""
+    state, until, result, traceback = (values.pop(f"found_{part}") for part in ("state", "at", "result", "traceback"))
+    return None if until is None else FoundRecord(state, until, result, traceback)
 
 
 async def _children(connection: AsyncConnection, cluster_id: int, keys: Sequence[UUID]) -> defaultdict[UUID, list[str]]:
@@ -242,6 +312,7 @@ def _joined(columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
         tables.task.outerjoin(tables.task_name, tables.task_name.c.id == _T.name_id)
         .outerjoin(tables.queue, tables.queue.c.id == _T.queue_id)
         .outerjoin(tables.worker, tables.worker.c.id == _T.worker_id)
+        .outerjoin(tables.task_mark, _HOLDS)
     )
 
 
@@ -265,6 +336,8 @@ def _filtered(statement: Select[Any], query: TaskQuery, *, states_of_query: Sequ
     conditions: list[ColumnElement[bool]] = [_T.cluster_id == query.cluster_id]
     if wanted:
         conditions.append(_T.state == wanted[0] if len(wanted) == 1 else _T.state.in_(wanted))
+    if query.marks:
+        conditions.append(exists().where(_HOLDS, _M.kind.in_(query.marks)).correlate(tables.task))
     if query.name:
         conditions.append(_named(tables.task_name, tables.task_name.c.name, _T.name_id, query.cluster_id, query.name))
     if query.worker:
