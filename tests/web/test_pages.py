@@ -2,12 +2,12 @@
 
 import html
 import re
-from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import quote
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from tests.web import scene
 
 from flower_store import completeness, losses, marks, reconciling

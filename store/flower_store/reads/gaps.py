@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, func, literal, null, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, ScalarSelect, func, literal, null, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flower_store import states, tables
@@ -46,7 +46,7 @@ async def gaps(
     )
     statement = (
         select(
-            _G.id, _G.started_at, _G.ended_at, _G.reason, _G.detail, _G.count.label("count_"),
+            _G.id, _G.started_at, _G.ended_at, _G.reason, _G.detail, _G.count,
             func.coalesce(explained.c.missing, 0).label("missing"),
             func.coalesce(explained.c.repaired, 0).label("repaired"),
             _unfinished(cluster_id).label("unfinished"),
@@ -58,22 +58,24 @@ async def gaps(
     )  # fmt: skip
     if after is not None:
         statement = statement.where(tuple_(_G.ended_at, _G.id) < tuple_(literal(after.seen_at), after.key.int))
-    rows = (await connection.execute(statement)).all()
+    rows = (await connection.execute(statement)).mappings().all()
     kept = rows[:limit]
-    more = Cursor(kept[-1].ended_at, UUID(int=kept[-1].id)).token() if len(rows) > limit else None
+    more = Cursor(kept[-1]["ended_at"], UUID(int=kept[-1]["id"])).token() if len(rows) > limit else None
     return Page([_gap(row) for row in kept], more)
 
 
-def _gap(row: Row[Any]) -> GapRecord:
+def _gap(row: Mapping[Any, Any]) -> GapRecord:
+    unfinished = row["unfinished"]
     return GapRecord(
-        row.started_at,
-        row.ended_at,
-        row.reason,
-        row.detail,
-        row.count_,
-        missing=int(row.missing),
-        repaired=int(row.repaired),
-        unfinished=Count(min(row.unfinished, COUNTED), exact=row.unfinished <= COUNTED),
+        row["started_at"],
+        row["ended_at"],
+        row["reason"],
+        row["detail"],
+        row["count"],
+        # A sum of bigint is numeric.
+        missing=int(row["missing"]),
+        repaired=int(row["repaired"]),
+        unfinished=Count(min(unfinished, COUNTED), exact=unfinished <= COUNTED),
     )
 
 
