@@ -1,6 +1,7 @@
 """Events put on a broker as workers do, and garbage as they do not."""
 
 import json
+import time
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
@@ -25,13 +26,18 @@ class Publisher:
         self._exchange(self._connection.default_channel).declare()
 
     def publish(
-        self, content: bytes, *, content_type: str = "application/json", headers: dict[str, str] | None = None
+        self,
+        content: bytes,
+        *,
+        content_type: str = "application/json",
+        headers: dict[str, str] | None = None,
+        routing_key: str = "task.multi",
     ) -> None:
         self._producer.publish(
             content,
             content_type=content_type,
             content_encoding="utf-8",
-            routing_key="task.multi",
+            routing_key=routing_key,
             delivery_mode=1,
             headers=headers,
         )
@@ -39,6 +45,15 @@ class Publisher:
     def event(self, number: int, kind: str = "task-received", **changed: object) -> None:
         """An event of the task of this number."""
         self.publish(json.dumps(fields(type=kind, uuid=TASKS[number], **changed)).encode())
+
+    def heartbeat(self, hostname: str, *, clock: int) -> None:
+        """A worker's heartbeat of now, which workers that gossip read, too."""
+        beat = {
+            "type": "worker-heartbeat", "hostname": hostname, "timestamp": time.time(), "utcoffset": 0, "pid": 7,
+            "clock": clock, "freq": 2.0, "active": 0, "processed": 0, "loadavg": [0.0, 0.0, 0.0],
+            "sw_ident": "py-celery", "sw_ver": "5.7.0", "sw_sys": "Linux",
+        }  # fmt: skip
+        self.publish(json.dumps(beat).encode(), routing_key="worker.heartbeat")
 
     def events(self, *numbers: int) -> None:
         for number in numbers:
