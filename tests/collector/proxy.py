@@ -25,6 +25,10 @@ class Proxy:
         """Seconds that each piece of data waits."""
         self.breaks: Callable[[bytes], bool] = _never
         """Whether the lines break once the server has been sent this piece, such as the one with a COMMIT."""
+        self.breaks_before: Callable[[bytes], bool] = _never
+        """The same, but the server is never sent the piece."""
+        self.breaks_at_answer: Callable[[bytes], bool] = _never
+        """Whether the lines break with this piece of the server's on its way: the client never sees it."""
         self._serve()
 
     def cut(self) -> None:
@@ -60,7 +64,7 @@ class Proxy:
     def heal(self) -> None:
         """Whatever was done to it is over."""
         self.delay = 0.0
-        self.breaks = _never
+        self.breaks = self.breaks_before = self.breaks_at_answer = _never
         self.flow()
         self.mend()
 
@@ -99,19 +103,34 @@ class Proxy:
             self._lines += [client, server]
         if not self._serving:  # it was cut meanwhile
             self.break_lines()
-        threading.Thread(target=self._copy, args=(client, server, self._told), daemon=True).start()
-        threading.Thread(target=self._copy, args=(server, client, _ignored), daemon=True).start()
+        threading.Thread(target=self._copy, args=(client, server, self._asks, self._told), daemon=True).start()
+        threading.Thread(target=self._copy, args=(server, client, self._answers, _ignored), daemon=True).start()
 
-    def _copy(self, source: socket.socket, sink: socket.socket, told: Callable[[bytes], None]) -> None:
+    def _copy(
+        self,
+        source: socket.socket,
+        sink: socket.socket,
+        stops: Callable[[bytes], bool],
+        told: Callable[[bytes], None],
+    ) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65_536):
                 self._flows.wait()
                 if self.delay:
                     time.sleep(self.delay)
+                if stops(data):
+                    self.break_lines()
+                    break
                 sink.sendall(data)
                 told(data)
         self._end(source)
         self._end(sink)
+
+    def _asks(self, data: bytes) -> bool:
+        return self.breaks_before(data)
+
+    def _answers(self, data: bytes) -> bool:
+        return self.breaks_at_answer(data)
 
     def _told(self, data: bytes) -> None:
         if self.breaks(data):
