@@ -4,7 +4,7 @@ It alone touches the batcher and the batch writer. It ends when the buffer is cl
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -20,6 +20,7 @@ from flower_collector.reasons import Reason
 from flower_collector.redaction import Redaction
 from flower_collector.writer import BatchWriter
 from flower_store import errors
+from flower_store.events import SetAside
 
 log = structlog.get_logger()
 
@@ -51,6 +52,10 @@ class Pump(threading.Thread):
         self._echoes = echoes
         self._failed = failed
         self._redaction = redaction
+        # Looked up once: a look-up by label takes longer than the count itself, and each message would need three.
+        self._tasks, self._workers, self._not_kept = (
+            metrics.events.labels(group) for group in ("task", "worker", "not_kept")
+        )
 
     def run(self) -> None:
         """Work until the buffer is drained."""
@@ -64,10 +69,12 @@ class Pump(threading.Thread):
             log.info(WRITING_ENDED, stored=self._writer.totals.stored, left_in_memory=len(self._buffer))
 
     def _work(self) -> None:
-        while not self._buffer.drained:
+        while True:
             message = self._buffer.take(self._batcher.remaining())
             if message is not None:
                 self._batcher.add(message, self._opened(message))
+            elif self._buffer.drained:
+                break
             if self._batcher.due and not self._flush():
                 return
         self._flush()
@@ -96,13 +103,20 @@ class Pump(threading.Thread):
         return opened
 
     def _count(self, opened: Opened) -> None:
-        metrics = self._metrics
-        metrics.events.labels("task").inc(len(opened.tasks))
-        metrics.events.labels("worker").inc(len(opened.workers))
-        metrics.events.labels("not_kept").inc(opened.not_kept)
-        metrics.clocks_clamped.inc(opened.clocks_clamped)
+        for counter, number in (
+            (self._tasks, len(opened.tasks)),
+            (self._workers, len(opened.workers)),
+            (self._not_kept, opened.not_kept),
+            (self._metrics.clocks_clamped, opened.clocks_clamped),
+        ):
+            if number:
+                counter.inc(number)
         for echo in opened.echoes:
-            metrics.probe_seconds.observe(echo.delay.total_seconds())
-        self._writer.totals.aside += len(opened.aside)
-        for reason, number in gate.counted(opened.aside).items():
-            metrics.aside.labels(reason).inc(number)
+            self._metrics.probe_seconds.observe(echo.delay.total_seconds())
+        if opened.aside:
+            self._count_aside(opened.aside)
+
+    def _count_aside(self, aside: Sequence[SetAside]) -> None:
+        self._writer.totals.aside += len(aside)
+        for reason, number in gate.counted(aside).items():
+            self._metrics.aside.labels(reason).inc(number)
