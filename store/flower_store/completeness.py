@@ -198,6 +198,8 @@ def _store(connection: psycopg.Connection, cluster_id: int, rows: Sequence[Inter
         for one in rows
     ]  # fmt: skip
     _many(connection, _STORE, values)
+    missed = [(one.worker_id, one.pid, one.incarnation, one.clock_from) for one in rows if one.missing]
+    _many(connection, _ALREADY_REPAIRED, missed)
 
 
 def _read(connection: psycopg.Connection, statement: LiteralString, parameters: Sequence[object]) -> list[Interval]:
@@ -302,6 +304,16 @@ ON CONFLICT (worker_id, pid, incarnation, clock_from) DO UPDATE SET clock_to = e
   ended_at = excluded.ended_at, received_to = excluded.received_to, processed = excluded.processed,
   seen = excluded.seen, missing = excluded.missing, cause = excluded.cause, gap_id = excluded.gap_id,
   checked_at = now()
+"""
+
+# The result backend is often asked before the audit comes to an interval; `reconciling` counts what it finds later.
+_ALREADY_REPAIRED: LiteralString = """
+UPDATE completeness c SET repaired = greatest(c.repaired, least(c.missing, (
+  SELECT count(*) FROM task t WHERE t.cluster_id = c.cluster_id AND t.found_at IS NOT NULL
+  AND t.found_at BETWEEN c.began_at AND c.ended_at + interval '1 s'
+  AND t.started_at IS NULL AND t.received_worker_id = c.worker_id
+)))
+WHERE c.worker_id = %s AND c.pid = %s AND c.incarnation = %s AND c.clock_from = %s
 """
 
 _PRUNE: LiteralString = """

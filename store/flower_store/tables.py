@@ -221,6 +221,7 @@ Index("ix_task_name", task.c.cluster_id, task.c.name_id, task.c.seen_at)
 Index("ix_task_worker", task.c.cluster_id, task.c.worker_id, task.c.seen_at)
 Index("ix_task_failed", task.c.cluster_id, task.c.failed_at, postgresql_where=task.c.state == states.FAILURE)
 Index("ix_task_parent", task.c.cluster_id, task.c.parent_key, postgresql_where=task.c.parent_key.is_not(None))
+Index("ix_task_found", task.c.cluster_id, task.c.found_at, postgresql_where=task.c.found_at.is_not(None))
 
 Index(
     "ix_task_due",

@@ -112,6 +112,15 @@ def test_events_that_come_late_correct_what_was_missing(writer: Writer, query: Q
     assert (audited.corrected, query(ROWS)) == (1, [(3, 3, 0, None)])
 
 
+def test_what_the_result_backend_told_before_the_audit_counts_as_repaired(writer: Writer, query: Query) -> None:
+    writer.write([an_event("received", 1.5, task_id="t", worker="celery@a")], [beat(10, 0), beat(20, 3)])
+    query(f"UPDATE task SET found_state = 'SUCCESS', found_at = '{NOON + timedelta(seconds=1.8)}' RETURNING 1")
+
+    completeness.audit(writer, grace=AT_ONCE)
+
+    assert query("SELECT missing, repaired FROM completeness") == [(3, 1)]
+
+
 def test_a_restart_under_the_same_name_and_pid_begins_anew(writer: Writer, query: Query) -> None:
     first = [beat(10, 0), beat(20, 2), beat(30, 4)]
     second = [beat(1, 0, base=60, kind="online"), beat(15, 1, base=60), beat(25, 3, base=60)]

@@ -313,6 +313,8 @@ def _found() -> None:
     op.create_index("ix_task_state", "task", ["cluster_id", "state", "seen_at"])
     failed = sa.text("state = 'FAILURE'")
     op.create_index("ix_task_failed", "task", ["cluster_id", "failed_at"], postgresql_where=failed)
+    there = sa.text("found_at IS NOT NULL")
+    op.create_index("ix_task_found", "task", ["cluster_id", "found_at"], postgresql_where=there)
     op.create_table(
         "task_look",
         sa.Column("cluster_id", sa.SmallInteger(), nullable=False),
