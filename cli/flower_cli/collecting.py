@@ -1,5 +1,10 @@
 """`flower collector`, `flower-collector`: collect one cluster's events until a signal comes."""
 
+from dataclasses import replace
+from pathlib import Path
+
+import platformdirs
+
 from flower_cli import cluster, errors, logs, named_database
 from flower_cli.configuration import Configuration
 from flower_cli.stopping import Stop
@@ -20,13 +25,20 @@ def run(configuration: Configuration) -> None:
     cluster.check(configuration)
     try:
         retention = configuration.settings(RetentionSettings)
-        _collect(Collector(configuration.settings(CollectorSettings), store, retention=retention))
+        _collect(Collector(_settings(configuration), store, retention=retention))
     except SettingError as error:
         raise configuration.refusal(error) from error
     except store_errors.WrongSchema as error:
         raise errors.Refused(str(error)) from error
     except store_errors.StoreError as error:
         raise errors.Failed(configuration.mask(f"the collector cannot go on: {error}")) from error
+
+
+def _settings(configuration: Configuration) -> CollectorSettings:
+    """With the spool where a user keeps state, unless it was said where."""
+    settings = configuration.settings(CollectorSettings)
+    default = Path(platformdirs.user_state_dir("flower", appauthor=False)) / "spool"
+    return replace(settings, spool_dir=settings.spool_dir or str(default))
 
 
 def _collect(collector: Collector) -> None:

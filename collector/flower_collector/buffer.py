@@ -2,19 +2,9 @@
 
 import threading
 from collections import deque
-from dataclasses import dataclass
-from datetime import datetime
 
-from flower_collector.message import Message
-
-
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """Messages that were dropped, the oldest first, and the time from the first to the last of them."""
-
-    messages: int
-    started_at: datetime
-    ended_at: datetime
+from flower_collector.losing import Losing, Loss
+from flower_collector.message import Message, Origin, Unacknowledged
 
 
 class Buffer:
@@ -25,7 +15,8 @@ class Buffer:
         self._most_bytes = size
         self._messages: deque[Message] = deque()
         self._bytes = 0
-        self._loss: Loss | None = None
+        self._losing = Losing()
+        self._origin: Origin = Unacknowledged()
         self._closed = False
         self._changed = threading.Condition()
 
@@ -36,6 +27,15 @@ class Buffer:
     def size(self) -> int:
         """Bytes of the bodies held."""
         return self._bytes
+
+    @property
+    def origin(self) -> Origin:
+        """The origin of messages for `put_over`."""
+        return self._origin
+
+    def place(self) -> int:
+        """The tag of the next message for `put_over`; here nobody asks for it."""
+        return 0
 
     def is_full(self) -> bool:
         """Whether no further message should be read for now."""
@@ -63,14 +63,16 @@ class Buffer:
     def take_loss(self) -> Loss | None:
         """What was dropped since the last call."""
         with self._changed:
-            loss, self._loss = self._loss, None
-            return loss
+            return self._losing.take()
 
     def clear(self) -> None:
         """Forget all messages: their broker has them back."""
         with self._changed:
             self._messages.clear()
             self._bytes = 0
+
+    def abandon(self) -> None:
+        """No time is left for what is here. May be called twice."""
 
     def close(self) -> None:
         """Nothing more will be put; `take` no longer waits. May be called twice."""
@@ -105,6 +107,4 @@ class Buffer:
         return message
 
     def _drop(self) -> None:
-        at = self._pop().received_at
-        loss = self._loss or Loss(0, at, at)
-        self._loss = Loss(loss.messages + 1, min(loss.started_at, at), max(loss.ended_at, at))
+        self._losing.lose(self._pop().received_at)

@@ -42,14 +42,14 @@ class _Envelope(msgspec.Struct, frozen=True):
 _decoder = msgspec.json.Decoder(_Envelope)
 
 
-def opened(data: bytes, *, origin: Origin, received_at: datetime) -> Message:
+def opened(data: bytes, *, origin: Origin, received_at: datetime, tag: int = 0) -> Message:
     """The message in an envelope; what is none becomes a message that the gate sets aside."""
     if len(data) > MAX_ENVELOPE:
-        return _faulty(data[: gate.MAX_BODY], Reason.TOO_LARGE, origin, received_at)
+        return _faulty(data[: gate.MAX_BODY], Reason.TOO_LARGE, origin, received_at, tag)
     try:
-        return _message(_decoder.decode(data), origin, received_at)
+        return _message(_decoder.decode(data), origin, received_at, tag)
     except (ValueError, RecursionError):
-        return _faulty(data, Reason.ENVELOPE, origin, received_at)
+        return _faulty(data, Reason.ENVELOPE, origin, received_at, tag)
 
 
 def opened_mapping(payload: Mapping[str, object], *, origin: Origin, received_at: datetime) -> Message:
@@ -60,7 +60,7 @@ def opened_mapping(payload: Mapping[str, object], *, origin: Origin, received_at
         return _faulty(ascii(payload).encode(), Reason.ENVELOPE, origin, received_at)
 
 
-def _message(envelope: _Envelope, origin: Origin, received_at: datetime) -> Message:
+def _message(envelope: _Envelope, origin: Origin, received_at: datetime, tag: int = 0) -> Message:
     compression = envelope.headers.compression if envelope.headers else None
     return Message(
         body=_body(envelope),
@@ -70,6 +70,7 @@ def _message(envelope: _Envelope, origin: Origin, received_at: datetime) -> Mess
         routing_key=envelope.properties.delivery_info.routing_key or "",
         received_at=received_at,
         origin=origin,
+        tag=tag,
     )
 
 
@@ -80,7 +81,7 @@ def _body(envelope: _Envelope) -> bytes:
     return envelope.body.encode()
 
 
-def _faulty(data: bytes, fault: Reason, origin: Origin, received_at: datetime) -> Message:
+def _faulty(data: bytes, fault: Reason, origin: Origin, received_at: datetime, tag: int = 0) -> Message:
     return Message(
         body=data,
         content_type="",
@@ -89,5 +90,6 @@ def _faulty(data: bytes, fault: Reason, origin: Origin, received_at: datetime) -
         routing_key="",
         received_at=received_at,
         origin=origin,
+        tag=tag,
         fault=fault,
     )

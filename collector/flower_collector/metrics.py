@@ -47,6 +47,21 @@ class Metrics:
             "Messages lost because the buffer was full while the database was away",
             registry=self.registry,
         )
+        self.spooled = Counter(
+            "flower_collector_messages_spooled",
+            "Messages that went by the disk because memory was full",
+            registry=self.registry,
+        )
+        self.spool_dropped = Counter(
+            "flower_collector_spool_messages_dropped",
+            "Messages lost because the spool on disk was full",
+            registry=self.registry,
+        )
+        self.spool_failures = Counter(
+            "flower_collector_spool_failures",
+            "Times the spool could not be opened, written or read; meanwhile memory has to do",
+            registry=self.registry,
+        )
         self.reconnects = Counter(
             "flower_collector_reconnects", "Times the broker had to be connected to again", registry=self.registry
         )
@@ -117,6 +132,12 @@ class Metrics:
         )
         self.buffer_bytes = Gauge(
             "flower_collector_buffer_bytes", "Bytes of messages waiting in memory", registry=self.registry
+        )
+        self.spool_messages = Gauge(
+            "flower_collector_spool_messages", "Messages waiting on disk", registry=self.registry
+        )
+        self.spool_bytes = Gauge(
+            "flower_collector_spool_bytes", "Bytes that the spool on disk has in use", registry=self.registry
         )
         self.lag = Gauge(
             "flower_collector_lag_seconds",

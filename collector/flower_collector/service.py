@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import structlog
 
-from flower_collector import app, redaction
+from flower_collector import app, redaction, spooling
 from flower_collector.arrivals import Arrivals
 from flower_collector.auditing import Auditing
 from flower_collector.availability import Availability
@@ -39,6 +39,7 @@ from flower_collector.receivers.receiver import Surroundings
 from flower_collector.reconciler import Reconciler
 from flower_collector.retaining import Retaining
 from flower_collector.settings import CollectorSettings
+from flower_collector.spooler import Spooler
 from flower_collector.switch import Switch
 from flower_collector.upkeep import Chore, Upkeep
 from flower_collector.writer import BatchWriter
@@ -96,6 +97,7 @@ class Collector:
             id=uuid4(), hostname=socket.gethostname(), pid=getpid(), version=metadata.version("flower"), promise=""
         )
         self._buffer = Buffer(messages=settings.buffer_size, size=settings.buffer_max_bytes)
+        self._spooler: Spooler | None = None
         self._assemble()
 
     def start(self) -> None:
@@ -121,6 +123,9 @@ class Collector:
                 log.info(STOPPING)
                 self._wind_down()
                 log.info(STOPPED, stored=self._writer.totals.stored, left_in_memory=len(self._buffer))
+            elif self._spooler is not None:
+                self._spooler.finish()
+                self._spooler.run()
             self._ended.set()
 
     def wait(self, timeout: timedelta | None = None) -> bool:
@@ -158,6 +163,8 @@ class Collector:
         self._kind, self._shown = choice.transport(connection), choice.shown(connection)
         if self._app.conf.event_serializer != "json":
             log.warning(NOT_JSON, event_serializer=self._app.conf.event_serializer)
+        if self._kind == "redis":
+            self._open_spool()
         self._writer = self._make_writer()
         self._pump = self._make_pump()
         self._receiver = choice.receiver_for(
@@ -168,8 +175,18 @@ class Collector:
         self._upkeep = Upkeep(self._store_writer(), self._chores(), leads=lambda: bool(self._duties.leads))
         self._reconciler = self._make_reconciler()
         self._threads = (self._receiver, self._pump, self._duties, self._upkeep, self._reconciler, *self._conversations)
+        if self._spooler is not None:
+            self._threads = (*self._threads, self._spooler)
         self._health = Health(settings, healthy=self.healthy, ready=self.readiness, registry=self.metrics.registry)
         self._watch()
+
+    def _open_spool(self) -> None:
+        """What the broker does not keep is kept on disk, where there is one."""
+        opened = spooling.opened(
+            self._settings, self._shown, noted=self._gaps, metrics=self.metrics, backoff=Backoff(self._draw)
+        )
+        if opened is not None:
+            self._buffer, self._spooler = opened
 
     def _make_writer(self) -> BatchWriter:
         return BatchWriter(
@@ -321,10 +338,22 @@ class Collector:
             self._pump.join(max(0.0, deadline - self._clock()))
         self._give_up.set()
         self._receiver.finish()
+        self._save()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(PATIENCE.total_seconds())
         self._health.stop()
+
+    def _save(self) -> None:
+        """What could not be written is for the disk, as soon as nobody else holds it."""
+        if self._spooler is None:
+            return
+        self._buffer.abandon()
+        if self._pump.is_alive():
+            self._pump.join(PATIENCE.total_seconds())
+        self._spooler.finish()
+        if self._spooler.is_alive():
+            self._spooler.join(self._settings.stop_timeout.total_seconds())
 
     def _fail(self, error: errors.StoreError) -> None:
         """Remember why, and wake `wait()`; the main thread then stops."""

@@ -12,6 +12,8 @@ _LARGEST_PORT = 65_535
 _NOTHING = timedelta(0)
 
 EVERYTHING = "*"
+LEAST_SPOOL = 1024**2
+"""Bytes: below that SQLite's own pages are most of it."""
 _REDACTABLE = re.compile(r"[A-Za-z0-9]+(?:[-_.]+[A-Za-z0-9]+)*")
 
 
@@ -69,6 +71,17 @@ class CollectorSettings:
         100_000, help="Messages held in memory, at most; Redis drops the oldest past it and records a gap."
     )
     buffer_max_bytes: int = setting(64 * 1024**2, help="Bytes of messages held in memory, at most; as buffer_size.")
+    spool_dir: str | None = setting(
+        None,
+        metavar="DIRECTORY",
+        help="Redis: where messages go that memory cannot hold; by default a directory of the user's. "
+        "They lie there unredacted.",
+    )
+    # At about 1 kB a message some twenty minutes of absence at 1,000 a second, and little on any disk.
+    spool_max_bytes: int = setting(
+        1024**3,
+        help="Redis: bytes of the spool on disk, at most; past it the oldest are dropped and recorded; 0 is no spool.",
+    )
     enable_events: bool = setting(
         True,
         help="Tell workers to send task events, again and again, so that new workers do too.",
@@ -148,6 +161,8 @@ class CollectorSettings:
             raise SettingError("broker", "…", "must be a URL, such as redis://localhost:6379/0")
         self._check_transport_options()
         self._check_redaction()
+        if 0 < self.spool_max_bytes < LEAST_SPOOL:
+            raise SettingError("spool_max_bytes", self.spool_max_bytes, f"must be 0 or at least {LEAST_SPOOL}")
         for name, least, most in _RANGES:
             if not least <= getattr(self, name) <= most:
                 raise SettingError(name, getattr(self, name), f"must be from {least} to {most}")
@@ -196,6 +211,7 @@ _RANGES = (
     ("queue_max_length", 0, 2**62),
     ("buffer_size", 1, 10_000_000),
     ("buffer_max_bytes", 1, 2**40),
+    ("spool_max_bytes", 0, 2**40),
     ("max_task_names", 1, 1_000_000),
     ("max_queues", 1, 1_000_000),
     ("max_workers", 1, 1_000_000),

@@ -14,6 +14,7 @@ QUEUE_EXPIRED = "queue_expired"
 STREAM_TRIMMED = "stream_trimmed"
 STREAM_LOST = "stream_lost"
 SPOOL_FULL = "spool_full"
+SPOOL_LOST = "spool_lost"
 BROKER_RESTARTED = "broker_restarted"
 EVENTS_OFF = "events_off"
 UNKNOWN = "unknown"
@@ -28,6 +29,7 @@ SENTENCES: Mapping[str, str] = {
     STREAM_TRIMMED: "The stream was at its bound, and events were trimmed before a collector had read them.",
     STREAM_LOST: "The broker lost the stream, and with it what no collector had read.",
     SPOOL_FULL: "The collector's spool on disk was full, and the oldest events were dropped.",
+    SPOOL_LOST: "The collector's spool on disk could not be read, and what it held is not in the store.",
     BROKER_RESTARTED: "The broker was restarted, and events on their way to it or undelivered may be gone.",
     EVENTS_OFF: "The worker was not sending task events.",
     UNKNOWN: "Why is not known.",

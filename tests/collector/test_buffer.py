@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from tests.collector.messages import NOON, message
 
-from flower_collector.buffer import Buffer, Loss
+from flower_collector.buffer import Buffer
+from flower_collector.losing import Loss
 
 
 def test_messages_leave_in_the_order_in_which_they_came() -> None:

@@ -36,6 +36,7 @@ class CollectorProcess:
             "FLOWER_COLLECTOR_PORT": str(self._port),
             # Its probes would lie in the queue like events.
             "FLOWER_PROBE_INTERVAL": "0",
+            "FLOWER_SPOOL_DIR": str(directory / f"{name}-spool"),
             **(settings or {}),
         }
         del self._environment["CELERY_BROKER_URL"]

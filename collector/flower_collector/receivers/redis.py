@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import cast
 
 from flower_collector import driver, envelope, gaps, promise
-from flower_collector.message import Unacknowledged
 from flower_collector.receivers.receiver import Receiver, Surroundings
 from flower_store import losses
 
@@ -34,7 +33,7 @@ class RedisReceiver(Receiver):
     def __init__(self, surroundings: Surroundings, *, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(surroundings)
         self._clock = clock
-        self._origin = Unacknowledged()
+        self._origin = surroundings.buffer.origin
         self._heard_at: datetime | None = None
         self._subscribed_until: datetime | None = None
         self._heard = 0.0
@@ -93,8 +92,8 @@ class RedisReceiver(Receiver):
         kind, data = published["type"], published["data"]
         if kind == "pmessage" and isinstance(data, bytes):
             self._around.metrics.messages.inc()
-            message = envelope.opened(data, origin=self._origin, received_at=self._heard_at)
-            self._around.buffer.put_over(message)
+            buffer = self._around.buffer
+            buffer.put_over(envelope.opened(data, origin=self._origin, received_at=self._heard_at, tag=buffer.place()))
         return str(kind)
 
     def _note_interruption(self) -> None:
