@@ -56,6 +56,10 @@ CREATE TABLE IF NOT EXISTS message (
 _INSERT = "INSERT OR IGNORE INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _NEXT = "SELECT * FROM message WHERE place > ? ORDER BY place"
 
+_OLDEST = "SELECT place, received_at, length(body) FROM message ORDER BY place"
+_MOST_DROPPED = 1_000
+"""Rows deleted in one transaction."""
+
 _Row = tuple[int, int, str, str, str, str, str | None, bytes]
 
 
@@ -224,7 +228,7 @@ class Spool:
     def _make_room(self, pages: int) -> None:
         """Drop the oldest until so many more pages fit. What was read already is no loss: it is in memory."""
         while self._used() + pages > self._most:
-            rows = self._file.execute("SELECT place, received_at FROM message ORDER BY place LIMIT 100").fetchall()
+            rows = self._oldest((self._used() + pages - self._most) * _PAGE)
             if not rows:
                 return
             with self._transaction():
@@ -233,6 +237,17 @@ class Spool:
                 if place > self._read_to:
                     self._unread -= 1
                     self._losing.lose(_EPOCH + received_at * _MICROSECOND)
+
+    def _oldest(self, size: int) -> list[tuple[int, int]]:
+        """Place and time of the oldest messages that take about so many bytes."""
+        oldest: list[tuple[int, int]] = []
+        with closing(self._file.execute(_OLDEST)) as rows:
+            for place, received_at, length in rows:
+                oldest.append((place, received_at))
+                size -= length + _ROW
+                if size <= 0 or len(oldest) >= _MOST_DROPPED:
+                    break
+        return oldest
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

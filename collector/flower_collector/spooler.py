@@ -140,7 +140,7 @@ class Spooler(threading.Thread):
         self._spool = None
         with suppress(OSError):
             spool.set_aside(self._path, error)
-        self._noted.note(lost_file(self._path, self._now(), count=lost))
+        self._noted.note(lost_file(self._path, self._now(), f" with {lost} messages"))
 
     def _works(self) -> None:
         self._backoff.succeeded()
@@ -179,9 +179,9 @@ class Spooler(threading.Thread):
             self._spool.close()
 
 
-def lost_file(path: Path, at: datetime, *, count: int | None = None) -> gaps.Gap:
+def lost_file(path: Path, at: datetime, held: str = "") -> gaps.Gap:
     """The gap of a file that could not be read."""
-    return gaps.Gap(None, at, losses.SPOOL_LOST, f"{path.name} was moved aside", count)
+    return gaps.Gap(None, at, losses.SPOOL_LOST, f"{path.name}{held} was moved aside")
 
 
 def _overflow(loss: Loss) -> gaps.Gap:

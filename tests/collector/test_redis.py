@@ -3,7 +3,10 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from itertools import count
+from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -204,6 +207,63 @@ def test_what_does_not_fit_into_memory_is_counted_and_recorded(
     assert collector.metrics.registry.get_sample_value("flower_collector_messages_dropped_total") == 39
 
 
+def test_what_does_not_fit_into_memory_goes_by_the_disk_and_lands_in_order(  # noqa: PLR0917 - fixtures
+    redis_url: str,
+    start_collector: StartCollector,
+    publisher: Publisher,
+    query: Query,
+    line: Proxy,
+    tmp_path: Path,
+) -> None:
+    collector = start_collector(redis_url, buffer_size=400, batch_size=1, spool_dir=str(tmp_path))
+    line.cut()
+    publisher.events(*range(300))
+    eventually(lambda: received(collector) == 300)
+    eventually(lambda: sample(collector, "messages_spooled_total") >= 90)
+
+    line.mend()
+
+    eventually(stored(query, 300))
+    assert query(GAPS) == []
+    times = query("SELECT received_at FROM task_event ORDER BY ctid")
+    assert times == sorted(times)
+    eventually(lambda: sample(collector, "spool_messages") == 0)
+
+
+def test_a_stop_while_the_database_is_away_loses_nothing(  # noqa: PLR0917 - fixtures
+    redis_url: str,
+    start_collector: StartCollector,
+    publisher: Publisher,
+    query: Query,
+    line: Proxy,
+    tmp_path: Path,
+) -> None:
+    options: dict[str, Any] = {"spool_dir": str(tmp_path), "stop_timeout": timedelta(seconds=1)}
+    collector = start_collector(redis_url, **options)
+    line.cut()
+    publisher.events(*range(50))
+    eventually(lambda: received(collector) == 50)
+    eventually(lambda: not collector.ready())
+    collector.stop()
+    line.mend()
+
+    start_collector(redis_url, **options)
+
+    eventually(stored(query, 50))
+
+
+def test_a_directory_that_cannot_be_written_leaves_the_collector_with_memory_alone(
+    redis_url: str, start_collector: StartCollector, publisher: Publisher, query: Query, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+
+    collector = start_collector(redis_url, spool_dir=str(tmp_path / "file"))
+    publisher.event(0)
+
+    eventually(stored(query, 1))
+    assert sample(collector, "spool_failures_total") == 1
+
+
 def test_a_stop_writes_everything_that_was_published_before_it(
     redis_url: str, start_collector: StartCollector, client: "redis.Redis", query: Query
 ) -> None:
@@ -234,4 +294,8 @@ def test_garbage_between_good_events_is_set_aside_and_the_good_ones_land(
 
 
 def received(collector: Collector) -> float:
-    return collector.metrics.registry.get_sample_value("flower_collector_messages_received_total") or 0
+    return sample(collector, "messages_received_total")
+
+
+def sample(collector: Collector, name: str) -> float:
+    return collector.metrics.registry.get_sample_value(f"flower_collector_{name}") or 0
