@@ -215,17 +215,17 @@ def test_what_does_not_fit_into_memory_goes_by_the_disk_and_lands_in_order(  # n
     line: Proxy,
     tmp_path: Path,
 ) -> None:
-    collector = start_collector(redis_url, buffer_size=400, batch_size=1, spool_dir=str(tmp_path))
+    collector = start_collector(redis_url, buffer_size=400, batch_size=20, spool_dir=str(tmp_path))
     line.cut()
     publisher.events(*range(300))
     eventually(lambda: received(collector) == 300)
-    eventually(lambda: sample(collector, "messages_spooled_total") >= 90)
+    eventually(lambda: sample(collector, "messages_spooled_total") > 50)
 
     line.mend()
 
     eventually(stored(query, 300))
     assert query(GAPS) == []
-    times = query("SELECT received_at FROM task_event ORDER BY ctid")
+    times = query("SELECT lag FROM task_event ORDER BY ctid")  # their own time is one and the same
     assert times == sorted(times)
     eventually(lambda: sample(collector, "spool_messages") == 0)
 
