@@ -7,7 +7,7 @@ thread. Rows are as they came from the broker: redaction happens when they are r
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -250,7 +250,7 @@ class Spool:
         return oldest
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self) -> Generator[None]:
         self._file.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -322,7 +322,7 @@ def _mended(path: Path, size: int, aside: list[Path]) -> Spool:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _told() -> Generator[None]:
     """Tell a broken file from a disk that fails."""
     try:
         yield

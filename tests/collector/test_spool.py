@@ -290,6 +290,8 @@ class History:
                 self.held.forget(self.seen[-1] if self.seen else -1)
                 if what == "open":
                     self.reopen(size)
+            case _:
+                raise AssertionError(what)
         loss = self.held.take_loss()
         self.lost += loss.messages if loss else 0
 
