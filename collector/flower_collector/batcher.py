@@ -9,8 +9,9 @@ from flower_collector.message import Message, Origin
 from flower_store.events import SetAside, TaskEvent, WorkerEvent
 from flower_store.writes import SET_ASIDE_BODY
 
-MAX_BYTES = 32 * 1024**2
-"""Bytes of bodies in one batch. Decoded they take a few times as much; ordinary batches have one or two MB."""
+MAX_BYTES = 8 * 1024**2
+"""Bytes of bodies in one batch, of which three may be in memory. Decoded they take a few times as much; ordinary
+batches have one or two MB."""
 
 MAX_ASIDE = 200
 """Records of set-aside input stored by one batch; a flood of garbage is counted whole and kept in part."""

@@ -167,7 +167,7 @@ class Duties(threading.Thread):
         self._store.beat(
             instance,
             stored=totals.stored,
-            aside=totals.aside,
+            aside=totals.aside + totals.refused,
             lag=totals.lag,
             broker_away_at=self._broker.away_at,
         )

@@ -1,56 +1,56 @@
-"""The writing thread: takes messages from the buffer, opens them, writes them in batches.
+"""The opening thread: takes messages from the buffer, opens them, and gives them on in batches.
 
-It alone touches the batcher and the batch writer. It ends when the buffer is closed and empty, or time is up.
+It alone touches the batcher. It ends when the buffer is closed and empty, or nobody takes batches any more.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import structlog
 
 from flower_collector import gate
 from flower_collector.arrivals import Arrivals
-from flower_collector.batcher import Batch, Batcher
+from flower_collector.batcher import Batcher
 from flower_collector.buffer import Buffer
 from flower_collector.gate import Opened
+from flower_collector.handover import Handover
 from flower_collector.message import Message
 from flower_collector.metrics import Metrics
 from flower_collector.probe import Echoes
 from flower_collector.reasons import Reason
 from flower_collector.redaction import Redaction
-from flower_collector.writer import BatchWriter
-from flower_store import errors
+from flower_collector.writer import Totals
 from flower_store.events import SetAside
 
 log = structlog.get_logger()
 
 GATE_DEFECT = "gate defect"
-WRITING_ENDED = "writing ended"
+OPENING_ENDED = "opening ended"
 
 
 class Pump(threading.Thread):
-    """`failed` is why it ended before its time: the database's schema is another one than this build's."""
+    """`aside` counts what it has set aside since the start."""
 
     def __init__(
         self,
         buffer: Buffer,
         batcher: Batcher,
-        writer: BatchWriter,
+        handover: Handover,
         *,
+        totals: Totals,
         metrics: Metrics,
         arrivals: Arrivals,
         echoes: Echoes,
-        failed: Callable[[errors.StoreError], None],
         redaction: Redaction | None = None,
     ) -> None:
-        super().__init__(name="flower-writer", daemon=True)
+        super().__init__(name="flower-opener", daemon=True)
         self._buffer = buffer
         self._batcher = batcher
-        self._writer = writer
+        self._handover = handover
+        self._totals = totals
         self._metrics = metrics
         self._arrivals = arrivals
         self._echoes = echoes
-        self._failed = failed
         self._redaction = redaction
         # Looked up once: a look-up by label takes longer than the count itself, and each message would need three.
         self._tasks, self._workers, self._not_kept = (
@@ -60,13 +60,10 @@ class Pump(threading.Thread):
     def run(self) -> None:
         """Work until the buffer is drained."""
         try:
-            if self._writer.prepare(lambda: not self._buffer.drained):
-                self._work()
-        except errors.StoreError as error:
-            self._failed(error)
+            self._work()
         finally:
-            self._writer.close()
-            log.info(WRITING_ENDED, stored=self._writer.totals.stored, left_in_memory=len(self._buffer))
+            self._handover.close()
+            log.info(OPENING_ENDED, left_in_memory=len(self._buffer))
 
     def _work(self) -> None:
         while True:
@@ -80,12 +77,9 @@ class Pump(threading.Thread):
         self._flush()
 
     def _flush(self) -> bool:
-        """Write the batch; False when time is up."""
+        """Give the batch on; False when nobody takes it."""
         batch = self._batcher.take()
-        return batch is None or self._writer.write(batch) or self._given_back(batch)
-
-    def _given_back(self, batch: Batch) -> bool:
-        return not batch.waits and self._writer.probe(lambda: not self._buffer.closed)
+        return batch is None or self._handover.give(batch)
 
     def _opened(self, message: Message) -> Opened:
         try:
@@ -117,6 +111,6 @@ class Pump(threading.Thread):
             self._count_aside(opened.aside)
 
     def _count_aside(self, aside: Sequence[SetAside]) -> None:
-        self._writer.totals.aside += len(aside)
+        self._totals.aside += len(aside)
         for reason, number in gate.counted(aside).items():
             self._metrics.aside.labels(reason).inc(number)

@@ -1,6 +1,6 @@
 """The collector as a whole: its parts put together, started and stopped in order.
 
-receiver ──▶ buffer ──▶ pump (gate, batcher, writer) ──▶ store      duties: beat, leadership, gaps, upkeep
+receiver ──▶ buffer ──▶ pump (gate, batcher) ──▶ writing ──▶ store   duties: beat, leadership, gaps, upkeep
     ▲                         │ receipts                            control: inspect workers; switch: enable events
     └─────────────────────────┘                                     health: HTTP
 """
@@ -28,6 +28,7 @@ from flower_collector.control import ControlThread
 from flower_collector.conversation import Conversation
 from flower_collector.duties import Duties
 from flower_collector.gaps import Gaps
+from flower_collector.handover import Handover
 from flower_collector.health import Health
 from flower_collector.marking import Marking
 from flower_collector.metrics import Metrics
@@ -43,6 +44,7 @@ from flower_collector.spooler import Spooler
 from flower_collector.switch import Switch
 from flower_collector.upkeep import Chore, Upkeep
 from flower_collector.writer import BatchWriter
+from flower_collector.writing import Writing
 from flower_store import dimensions, errors, writes
 from flower_store.lifetimes import RetentionSettings
 from flower_store.marks import Limits
@@ -98,6 +100,7 @@ class Collector:
         )
         self._buffer = Buffer(messages=settings.buffer_size, size=settings.buffer_max_bytes)
         self._spooler: Spooler | None = None
+        self._handover = Handover()
         self._assemble()
 
     def start(self) -> None:
@@ -167,6 +170,7 @@ class Collector:
             self._open_spool()
         self._writer = self._make_writer()
         self._pump = self._make_pump()
+        self._writing = Writing(self._handover, self._writer, stopping=lambda: self._buffer.closed, failed=self._fail)
         self._receiver = choice.receiver_for(
             self._kind, self._surroundings(), settings=settings, cluster=self._app, database=self._writes
         )
@@ -174,7 +178,11 @@ class Collector:
         self._conversations = self._make_conversations()
         self._upkeep = Upkeep(self._store_writer(), self._chores(), leads=lambda: bool(self._duties.leads))
         self._reconciler = self._make_reconciler()
-        self._threads = (self._receiver, self._pump, self._duties, self._upkeep, self._reconciler, *self._conversations)
+        self._ending: tuple[threading.Thread, ...] = (self._pump, self._writing)
+        self._threads = (
+            self._receiver, *self._ending, self._duties, self._upkeep, self._reconciler,
+            *self._conversations,
+        )  # fmt: skip
         if self._spooler is not None:
             self._threads = (*self._threads, self._spooler)
         self._health = Health(settings, healthy=self.healthy, ready=self.readiness, registry=self.metrics.registry)
@@ -203,11 +211,11 @@ class Collector:
         return Pump(
             self._buffer,
             batcher,
-            self._writer,
+            self._handover,
+            totals=self._writer.totals,
             metrics=self.metrics,
             arrivals=self._arrivals,
             echoes=self._echoes,
-            failed=self._fail,
             redaction=redaction.of(settings),
         )
 
@@ -334,8 +342,9 @@ class Collector:
         self._receiver.paused.wait(PATIENCE.total_seconds())
         self._duties.finish()
         self._buffer.close()
-        if self._pump.is_alive():
-            self._pump.join(max(0.0, deadline - self._clock()))
+        for thread in self._ending:
+            if thread.is_alive():
+                thread.join(max(0.0, deadline - self._clock()))
         self._give_up.set()
         self._receiver.finish()
         self._save()
@@ -349,8 +358,9 @@ class Collector:
         if self._spooler is None:
             return
         self._buffer.abandon()
-        if self._pump.is_alive():
-            self._pump.join(PATIENCE.total_seconds())
+        for thread in self._ending:
+            if thread.is_alive():
+                thread.join(PATIENCE.total_seconds())
         self._spooler.finish()
         if self._spooler.is_alive():
             self._spooler.join(self._settings.stop_timeout.total_seconds())

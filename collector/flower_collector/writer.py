@@ -37,10 +37,12 @@ LOOK = 0.1
 
 @dataclass(slots=True)
 class Totals:
-    """What was written since the start; written by one thread, read by others."""
+    """What was done since the start. Each figure is written by one thread: `aside` by the one that opens messages, the
+    others by the one that writes them; `refused` is what the database would not have."""
 
     stored: int = 0
     aside: int = 0
+    refused: int = 0
     lag: timedelta | None = None
 
 
@@ -156,7 +158,7 @@ class BatchWriter:
         refused: list[SetAside] = []
         stored = self._bisect([*batch.tasks, *batch.workers], refused)
         self._metrics.aside.labels(Reason.REFUSED_BY_DATABASE).inc(len(refused))
-        self.totals.aside += len(refused)
+        self.totals.refused += len(refused)
         self._keep_aside([*batch.aside, *refused])
         return stored
 
