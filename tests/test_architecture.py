@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("api", "cli", "collector", "migrations", "store", "web")
+ROOMS = ("api", "cli", "collector", "migrations", "store", "web", "worker")
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv"}
 
 

@@ -34,6 +34,10 @@ class Conf(Protocol):
     broker_transport_options: dict[str, object]
     accept_content: Sequence[str]
 
+    def get(self, key: str) -> object:
+        """A key that Celery itself may not know; None where it is not set."""
+        ...
+
 
 class App(Protocol):
     """What we use of `celery.Celery`, which ships no types."""
@@ -106,6 +110,11 @@ def queue_name(settings: CollectorSettings, app: App) -> str:
     prefix = app.conf.event_queue_prefix
     own = "" if prefix == DEFAULT_PREFIX else f"{prefix}."
     return f"{own}flower.{settings.cluster}"
+
+
+def stream_key(settings: CollectorSettings, app: App) -> str:
+    """The stream to which `flower_worker` appends (`flower_worker.stream.default_key`), without global_keyprefix."""
+    return settings.redis_stream or str(app.conf.get("flower_stream") or f"flower.{app.conf.event_exchange}")
 
 
 def _bare(settings: CollectorSettings) -> App:

@@ -47,11 +47,14 @@ class Buffer:
             self._append(message)
 
     def put_over(self, message: Message) -> None:
-        """Add a message, dropping the oldest ones past the bound; see `take_loss`."""
+        """Add a message, dropping the oldest ones past the bound; see `take_loss`.
+
+        What the broker still has is left: its receiver makes it wait, and a receipt would vouch for what was dropped.
+        """
         with self._changed:
             self._append(message)
-            while len(self._messages) > 1 and self._over:
-                self._drop()
+            while self._over and (oldest := self._oldest_forgotten()) is not None:
+                self._drop(oldest)
 
     def take(self, timeout: float | None) -> Message | None:
         """The oldest message; None when none came in time (seconds), or when closed and empty."""
@@ -106,5 +109,13 @@ class Buffer:
         self._bytes -= len(message.body)
         return message
 
-    def _drop(self) -> None:
-        self._losing.lose(self._pop().received_at)
+    def _oldest_forgotten(self) -> int | None:
+        """Where it is; never the newest, which alone may be larger than the bound."""
+        places = range(len(self._messages) - 1)
+        return next((place for place in places if self._messages[place].forgotten), None)
+
+    def _drop(self, place: int) -> None:
+        dropped = self._messages[place]
+        del self._messages[place]
+        self._bytes -= len(dropped.body)
+        self._losing.lose(dropped.received_at)

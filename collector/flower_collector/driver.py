@@ -90,7 +90,19 @@ class RedisChannel(Protocol):
     """`kombu.transport.redis.Channel`."""
 
     keyprefix_fanout: str
+    global_keyprefix: str
     client: "RedisClient"
+    pool: "RedisPool"
+
+    def conn_or_acquire(self) -> AbstractContextManager[object]:
+        """A client on the pool of connections that are used for commands."""
+        ...
+
+
+class RedisPool(Protocol):
+    """`redis.ConnectionPool`, or kombu's for sentinels."""
+
+    connection_kwargs: dict[str, object]
 
 
 class RedisClient(Protocol):

@@ -33,6 +33,11 @@ class Message:
     tag: int = 0
     fault: Reason | None = None
 
+    @property
+    def forgotten(self) -> bool:
+        """Whether its broker does not have it any more."""
+        return isinstance(self.origin, Unacknowledged)
+
 
 class Unacknowledged:
     """The origin of messages that the broker forgets as it hands them over: they wait here as long as it takes."""

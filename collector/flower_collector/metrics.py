@@ -19,6 +19,11 @@ class Metrics:
         self.messages = Counter(
             "flower_collector_messages_received", "Messages taken from the broker", registry=self.registry
         )
+        self.taken_over = Counter(
+            "flower_collector_entries_taken_over",
+            "Redis, durable mode: entries taken over from a collector that was silent",
+            registry=self.registry,
+        )
         self.events = Counter(
             "flower_collector_events_received",
             "Events found in messages: task, worker, or not_kept (talk among workers)",

@@ -16,6 +16,15 @@ SUBSCRIPTION = (
     "Redis publish/subscribe: nothing is lost while at least one collector is subscribed and keeps up; every gap is "
     "recorded."
 )
+STREAM = (
+    "Redis, durable mode: every event that a worker with flower_worker appended is stored at least once and counted "
+    "once, as far as Redis itself keeps it; what is trimmed unread is counted. Workers without it are not seen."
+)
+STREAM_AND_SUBSCRIPTION = (
+    "Redis, durable mode beside publish/subscribe: every event that a worker with flower_worker appended is stored at "
+    "least once and counted once, as far as Redis itself keeps it; what is trimmed unread is counted. Of workers "
+    "without it nothing is lost while at least one collector is subscribed and keeps up; every gap is recorded."
+)
 CONSUMED = (
     "Broker without acknowledgement of events: what is in a collector's memory when it dies is lost; where the "
     "transport cannot broadcast, there are no events at all."

@@ -152,7 +152,7 @@ class Collector:
     def readiness(self) -> Mapping[str, bool]:
         """Whether each side answers, as `/readyz` tells."""
         return {
-            "broker": self._broker.available,
+            "broker": all(receiver.connected for receiver in self._receivers),
             "database": self._beats.available and not self._writes.away_for(),
         }
 
@@ -166,12 +166,12 @@ class Collector:
         self._kind, self._shown = choice.transport(connection), choice.shown(connection)
         if self._app.conf.event_serializer != "json":
             log.warning(NOT_JSON, event_serializer=self._app.conf.event_serializer)
-        if self._kind == "redis":
+        if self._kind == "redis" and settings.redis_mode != "stream":
             self._open_spool()
         self._writer = self._make_writer()
         self._pump = self._make_pump()
         self._writing = Writing(self._handover, self._writer, stopping=lambda: self._buffer.closed, failed=self._fail)
-        self._receiver = choice.receiver_for(
+        self._receivers = choice.receivers_for(
             self._kind, self._surroundings(), settings=settings, cluster=self._app, database=self._writes
         )
         self._duties = self._make_duties()
@@ -180,7 +180,7 @@ class Collector:
         self._reconciler = self._make_reconciler()
         self._ending: tuple[threading.Thread, ...] = (self._pump, self._writing)
         self._threads = (
-            self._receiver, *self._ending, self._duties, self._upkeep, self._reconciler,
+            *self._receivers, *self._ending, self._duties, self._upkeep, self._reconciler,
             *self._conversations,
         )  # fmt: skip
         if self._spooler is not None:
@@ -229,7 +229,7 @@ class Collector:
             backoff=Backoff(self._draw),
         )
         talking: list[Conversation] = [control]
-        if self._kind in _PROBED and self._settings.probe_interval:
+        if self._kind in _PROBED and self._settings.probe_interval and not self._stream_alone:
             talking.append(self._make_prober())
         if not self._settings.enable_events:
             return talking
@@ -241,6 +241,11 @@ class Collector:
             backoff=Backoff(self._draw),
         )
         return (*talking, switch)
+
+    @property
+    def _stream_alone(self) -> bool:
+        """Whether probes, which are published, would not come back."""
+        return self._kind == "redis" and self._settings.redis_mode == "stream"
 
     def _make_prober(self) -> Prober:
         return Prober(
@@ -271,7 +276,7 @@ class Collector:
         return Duties(
             self._store_writer(),
             instance=self._instance,
-            promise=lambda: self._receiver.promise,
+            promise=lambda: self._receivers[-1].promise,
             totals=self._writer.totals,
             buffer=self._buffer,
             noted=self._gaps,
@@ -338,15 +343,18 @@ class Collector:
             conversation.finish()
         self._upkeep.finish()
         self._reconciler.finish()
-        self._receiver.pause()
-        self._receiver.paused.wait(PATIENCE.total_seconds())
+        for receiver in self._receivers:
+            receiver.pause()
+        for receiver in self._receivers:
+            receiver.paused.wait(PATIENCE.total_seconds())
         self._duties.finish()
         self._buffer.close()
         for thread in self._ending:
             if thread.is_alive():
                 thread.join(max(0.0, deadline - self._clock()))
         self._give_up.set()
-        self._receiver.finish()
+        for receiver in self._receivers:
+            receiver.finish()
         self._save()
         for thread in self._threads:
             if thread.is_alive():

@@ -11,6 +11,8 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _LARGEST_PORT = 65_535
 _NOTHING = timedelta(0)
 
+REDIS_MODES = ("auto", "pubsub", "stream")
+
 EVERYTHING = "*"
 LEAST_SPOOL = 1024**2
 """Bytes: below that SQLite's own pages are most of it."""
@@ -46,7 +48,8 @@ class CollectorSettings:
     control_exchange: str | None = setting(None, help="Celery's control_exchange; by default the app's, or celery.")
     queue_name: str = setting(
         "",
-        help="RabbitMQ queue that holds events for this cluster's collectors; by default flower.CLUSTER.",
+        help="RabbitMQ queue that holds events for this cluster's collectors, and their consumer group on Redis; by "
+        "default flower.CLUSTER.",
     )
     # A full broker stops task publishing, so the queue must have an end. Two GiB are about five million events at
     # the measured 0.4 kB: over an hour of absence at 1,000 events a second. Bytes, because events differ in size.
@@ -56,6 +59,16 @@ class CollectorSettings:
     )
     queue_max_length: int = setting(
         0, help="RabbitMQ: messages the queue may hold; past it the oldest are dropped; 0 is no bound."
+    )
+    redis_mode: str = setting(
+        "auto",
+        metavar="MODE",
+        help="Redis: auto reads PUB/SUB, and the stream of flower_worker where there is one; pubsub or stream reads "
+        "that alone. With stream, workers without flower_worker are not seen.",
+    )
+    redis_stream: str = setting(
+        "",
+        help="Redis: key of the stream; by default the app's flower_stream, or flower. and the event exchange.",
     )
     queue_ttl: timedelta = setting(_NOTHING, help="RabbitMQ: events older than this are dropped unread; 0 is never.")
     # COPY reaches 47,000 rows a second at 1,000 a batch against 20,200 at 100; past 5,000 only latency grows.
@@ -159,6 +172,8 @@ class CollectorSettings:
             raise SettingError("cluster", self.cluster, rule)
         if self.broker and "://" not in self.broker:
             raise SettingError("broker", "…", "must be a URL, such as redis://localhost:6379/0")
+        if self.redis_mode not in REDIS_MODES:
+            raise SettingError("redis_mode", self.redis_mode, f"must be one of {', '.join(REDIS_MODES)}")
         self._check_transport_options()
         self._check_redaction()
         if 0 < self.spool_max_bytes < LEAST_SPOOL:

@@ -19,7 +19,10 @@ from flower_collector.message import Message, Origin
 
 
 class SpooledBuffer(Buffer):
-    """Head and tail have half of the memory each. It is the origin of its messages, and their tags are their places."""
+    """Head and tail have half of the memory each. It is the origin of its messages, and their tags are their places.
+
+    What another receiver puts, whose broker still has it, passes through the head alone and is never for the disk.
+    """
 
     waits = True
 
@@ -83,7 +86,8 @@ class SpooledBuffer(Buffer):
             if not self._messages:
                 return None
             message = self._pop()
-            self._taken.append(message)
+            if message.origin is self:
+                self._taken.append(message)
             return message
 
     @property
@@ -147,7 +151,7 @@ class SpooledBuffer(Buffer):
     def unsaved(self) -> list[Message]:
         """Everything that is not known to be in the database, in order. Asked when all others have ended."""
         with self._changed:
-            return [*self._taken, *self._messages, *self._tail]
+            return [one for one in (*self._taken, *self._messages, *self._tail) if one.origin is self]
 
     @property
     def _ended(self) -> bool:

@@ -19,7 +19,7 @@ from tests.services import celery_app
 from flower_cli.embedded import process
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("api", "cli", "collector", "migrations", "store", "web")
+ROOMS = ("api", "cli", "collector", "migrations", "store", "web", "worker")
 START_LIMIT = timedelta(seconds=60)
 # Long enough for an answer on a loaded machine; each question waits that long until the worker is there.
 PING_SECONDS = 0.5

@@ -1,5 +1,8 @@
 """Which receiver fits the broker."""
 
+import time
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol, cast
 
 from flower_collector import app, driver
@@ -9,6 +12,7 @@ from flower_collector.receivers.other import OtherReceiver
 from flower_collector.receivers.queue import EventQueue
 from flower_collector.receivers.receiver import Receiver, Surroundings
 from flower_collector.receivers.redis import RedisReceiver
+from flower_collector.receivers.stream import StreamReceiver
 from flower_collector.settings import CollectorSettings
 
 PREFETCHED_BATCHES = 3
@@ -39,10 +43,32 @@ def shown(connection: driver.Connection) -> str:
     return cast("_Described", connection).as_uri()
 
 
-def receiver_for(
+def receivers_for(
+    kind: str, around: Surroundings, *, settings: CollectorSettings, cluster: app.App, database: Availability
+) -> Sequence[Receiver]:
+    """The receivers for a transport of this kind, not yet started; the last one knows what may be promised."""
+    if kind != "redis":
+        return (_receiver_for(kind, around, settings=settings, cluster=cluster, database=database),)
+    mode = settings.redis_mode
+    if mode == "pubsub":
+        return (RedisReceiver(around),)
+    stream = StreamReceiver(
+        # Each of two says on its own whether the broker answers it.
+        replace(around, broker=Availability(time.monotonic)) if mode == "auto" else around,
+        key=app.stream_key(settings, cluster),
+        group=app.queue_name(settings, cluster),
+        window=settings.batch_size * PREFETCHED_BATCHES,
+        waits=mode == "auto",
+        database=database,
+        hold_for=settings.hold_for,
+    )
+    # Both, because some workers may not have the add-on; what comes both ways is one event to the store.
+    return (RedisReceiver(around), stream) if mode == "auto" else (stream,)
+
+
+def _receiver_for(
     kind: str, around: Surroundings, *, settings: CollectorSettings, cluster: app.App, database: Availability
 ) -> Receiver:
-    """The receiver for a transport of this kind, not yet started."""
     name = app.queue_name(settings, cluster)
     match kind:
         case "amqp":
@@ -59,8 +85,6 @@ def receiver_for(
                 database=database,
                 hold_for=settings.hold_for,
             )
-        case "redis":
-            return RedisReceiver(around)
         case _:
             return OtherReceiver(around, queue_name=name)
 
