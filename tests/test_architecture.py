@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,19 @@ def test_only_the_cli_reads_the_environment(room: str) -> None:
     assert not readers
 
 
+def test_the_add_on_imports_celery_kombu_and_the_standard_library_alone() -> None:
+    allowed = {"celery", "kombu", "flower_worker", *sys.stdlib_module_names}
+
+    imported = {name for path in sources("worker") for name in _imported(ast.parse(path.read_text()))}
+
+    assert imported - allowed == set()
+
+
+def test_the_add_on_is_written_for_the_oldest_python_of_its_users() -> None:
+    for path in sources("worker"):
+        ast.parse(path.read_text(), feature_version=(3, 8))
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_every_room_is_one_typed_package(room: str) -> None:
     package = ROOT / room / f"flower_{room}"
@@ -54,6 +68,14 @@ def test_every_module_says_what_it_is_for(room: str) -> None:
     ]
 
     assert not silent
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield (node.module or "").split(".")[0]
 
 
 def _name(node: ast.Attribute | ast.alias) -> str:

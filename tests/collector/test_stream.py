@@ -273,6 +273,24 @@ def test_something_else_under_the_key_is_no_end_and_events_are_read_by_subscript
     eventually(collector.ready)
 
 
+def test_where_a_user_of_redis_may_not_look_for_a_stream_events_are_read_by_subscription(
+    redis_url: str, start_collector: StartCollector, client: Any, query: Query
+) -> None:
+    client.acl_setuser("narrow", enabled=True, passwords=["+secret"], keys=["_kombu*", "celery*"], channels=["*"],
+                       categories=["+@all"])  # fmt: skip
+    try:
+        collector = start_collector(redis_url.replace("redis://", "redis://narrow:secret@"))
+
+        with Publisher(redis_url) as publisher:
+            publisher.events(*range(10))
+
+        eventually(stored(query, 10))
+        assert collector.ready()
+        collector.stop()
+    finally:
+        client.acl_deluser("narrow")
+
+
 def test_strange_entries_are_set_aside_and_acknowledged(
     redis_url: str, start_collector: StartCollector, application: Application, client: Any, query: Query
 ) -> None:

@@ -165,6 +165,25 @@ def refuse(*_: object, **__: object) -> None:
     raise ConnectionError
 
 
+def test_a_full_redis_is_published_to_and_appended_to_when_there_is_room(
+    redis_url: str, client: Client, published: Any
+) -> None:
+    client.config_set("maxmemory", 1)
+    try:
+        with Application(redis_url) as application:
+            application.events(*range(10))
+            failures = application.stream.failures
+            client.config_set("maxmemory", 0)
+            application.events(10, 11)
+
+            assert failures == 10
+            assert application.stream.dropped == 0
+    finally:
+        client.config_set("maxmemory", 0)
+    assert len([received(published) for _ in range(12)]) == 12
+    assert len(appended(client)) == 12
+
+
 @pytest.mark.parametrize("broker", ["memory://", "redis"])
 def test_on_other_brokers_it_does_nothing(broker: str, redis_url: str) -> None:
     with Application(redis_url if broker == "redis" else broker) as application:

@@ -13,6 +13,7 @@ from typing import cast
 from uuid import uuid4
 
 import structlog
+from redis import exceptions
 
 from flower_collector import driver, gaps, promise
 from flower_collector.availability import Availability
@@ -28,6 +29,7 @@ from flower_store import losses
 log = structlog.get_logger()
 
 STREAM_FOUND = "stream found, reading it"
+STREAM_FORBIDDEN = "not permitted to look for a stream: events are read from PUB/SUB alone"
 STREAM_MADE = "stream or group was not there, made"
 TAKEN_OVER = "entries of a silent collector taken over"
 
@@ -77,6 +79,7 @@ class StreamReceiver(Receiver):
         self._consumer = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
         self._holding = Holding()
         self._joined = False
+        self._told = False
         self._sound_until: datetime | None = None
         self._look_at = 0.0
 
@@ -104,11 +107,21 @@ class StreamReceiver(Receiver):
 
     def _await_stream(self, group: ConsumerGroup) -> bool:
         """Whether there is one to read before the end."""
-        while self._waits and not self._joined and not group.exists():
+        while self._waits and not self._joined and not self._exists(group):
             self._answered()
             if self._pausing.wait(LOOK_EVERY):
                 return False
         return True
+
+    def _exists(self, group: ConsumerGroup) -> bool:
+        """Whether there is a stream; as good as none is one that the broker's rules hide from us."""
+        try:
+            return group.exists()
+        except exceptions.NoPermissionError as error:
+            if not self._told:
+                self._told = True
+                log.warning(STREAM_FORBIDDEN, stream=self._key, error=str(error))
+            return False
 
     def _join(self, group: ConsumerGroup) -> None:
         made = group.create()
