@@ -178,6 +178,9 @@ class CollectorSettings:
         self._check_redaction()
         if 0 < self.spool_max_bytes < LEAST_SPOOL:
             raise SettingError("spool_max_bytes", self.spool_max_bytes, f"must be 0 or at least {LEAST_SPOOL}")
+        self._check_bounds()
+
+    def _check_bounds(self) -> None:
         for name, least, most in _RANGES:
             if not least <= getattr(self, name) <= most:
                 raise SettingError(name, getattr(self, name), f"must be from {least} to {most}")

@@ -7,6 +7,7 @@ from tests.collector.messages import NOON, message
 
 from flower_collector.buffer import Buffer
 from flower_collector.losing import Loss
+from flower_collector.receivers.holding import Holding
 
 
 def test_messages_leave_in_the_order_in_which_they_came() -> None:
@@ -46,6 +47,18 @@ def test_past_the_bound_the_oldest_go_and_the_loss_is_told_once() -> None:
     assert buffer.take_loss() == Loss(3, times[0], times[2])
     assert buffer.take_loss() is None
     assert [taken.body for taken in (buffer.take(0), buffer.take(0)) if taken] == [b"3", b"4"]
+
+
+def test_what_its_broker_still_has_is_never_dropped_for_what_came_later() -> None:
+    buffer, kept = Buffer(messages=2, size=1000), Holding()
+
+    buffer.put(message(b"kept", origin=kept, tag=kept.take(b"1-0")))
+    for body in (b"a", b"b", b"c"):
+        buffer.put_over(message(body))
+
+    assert [taken.body for taken in (buffer.take(0), buffer.take(0)) if taken] == [b"kept", b"c"]
+    assert buffer.take_loss() == Loss(2, NOON, NOON)
+    assert buffer.size == 0
 
 
 def test_past_the_bound_of_bytes_a_single_large_message_still_passes() -> None:
