@@ -14,6 +14,7 @@ from flower_collector.backoff import Backoff
 from flower_collector.gaps import Gap, Gaps
 from flower_collector.message import Message
 from flower_collector.metrics import Metrics
+from flower_collector.receivers.holding import Holding
 from flower_collector.spooled import SpooledBuffer
 from flower_collector.spooler import Spooler
 from flower_store import losses
@@ -234,3 +235,17 @@ def test_a_directory_that_goes_away_does_not_end_the_thread(tmp_path: Path, disk
 
     assert here.take(10) == list(range(10))
     assert here.spooler.is_alive()
+
+
+def test_what_the_broker_still_has_is_never_for_the_disk_nor_waited_for() -> None:
+    buffer = SpooledBuffer(messages=20, size=10_000, first=0, spooled=False)
+    stream = Holding()
+    buffer.put(message(b"{}", origin=stream, tag=1_000))
+    buffer.put_over(message(b"{}", origin=buffer.origin, tag=buffer.place()))
+    buffer.put(message(b"{}", origin=stream, tag=1_001))
+    buffer.take(0)
+    buffer.take(0)
+
+    buffer.done(0)
+
+    assert buffer.unsaved() == []
