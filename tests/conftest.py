@@ -18,10 +18,11 @@ pytest_plugins = (
     "tests.services.postgres",
     "tests.services.rabbitmq",
     "tests.services.redis",
+    "tests.services.redis_servers",
     "tests.services.workers",
 )
 
-SERVICES = frozenset({"browser", "postgres_url", "rabbitmq", "redis_session_url", "start_worker"})
+SERVICES = frozenset({"browser", "postgres_url", "rabbitmq", "redis_session_url", "start_redis", "start_worker"})
 
 
 FAULTS = Path(__file__).with_name("faults")

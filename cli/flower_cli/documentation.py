@@ -26,7 +26,8 @@ variable before the file, the file before the default. `flower config` shows whi
 - A broken rule ends the start with one sentence and exit status 2.
 
 `flower up` and `flower demo` also take the port from `PORT`, and the demo its rate from `RATE`. The broker and the app
-are also read from Celery's `CELERY_BROKER_URL` and `CELERY_APP`.
+are also read from Celery's `CELERY_BROKER_URL` and `CELERY_APP`. Redis by TLS, socket or Sentinel, and its options:
+[redis.md](redis.md).
 """
 
 FLOWER2 = """\

@@ -24,10 +24,13 @@ class Arrivals:
         self._known: set[str] = set()
         self._new: set[str] = set()
         self._told_until: dict[str, float] = {}
+        self.heard = 0
+        """Events of workers so far; written by one thread."""
 
     def note(self, events: Iterable[WorkerEvent]) -> None:
         """Take what workers say."""
         for event in events:
+            self.heard += 1
             with self._lock:
                 self._note(event)
 

@@ -91,7 +91,6 @@ class RedisChannel(Protocol):
 
     keyprefix_fanout: str
     global_keyprefix: str
-    client: "RedisClient"
     pool: "RedisPool"
 
     def conn_or_acquire(self) -> AbstractContextManager[object]:
@@ -106,7 +105,7 @@ class RedisPool(Protocol):
 
 
 class RedisClient(Protocol):
-    """`redis.Redis`, or kombu's subclass that puts a prefix before every name."""
+    """`redis.Redis`."""
 
     def pubsub(self) -> "Subscription": ...  # noqa: D102
 

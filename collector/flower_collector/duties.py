@@ -14,6 +14,7 @@ import structlog
 from flower_collector import gaps
 from flower_collector.availability import Availability
 from flower_collector.buffer import Buffer
+from flower_collector.findings import Findings
 from flower_collector.metrics import Metrics
 from flower_collector.periodic import Periodic
 from flower_collector.writer import Totals
@@ -64,6 +65,7 @@ class Duties(threading.Thread):
         instance: writes.Instance,
         promise: Callable[[], str],
         totals: Totals,
+        found: Findings,
         buffer: Buffer,
         noted: gaps.Gaps,
         broker: Availability,
@@ -79,6 +81,7 @@ class Duties(threading.Thread):
         self._instance = instance
         self._promise = promise
         self._totals = totals
+        self._found = found
         self._buffer = buffer
         self._noted = noted
         self._broker = broker
@@ -170,6 +173,7 @@ class Duties(threading.Thread):
             aside=totals.aside + totals.refused,
             lag=totals.lag,
             broker_away_at=self._broker.away_at,
+            found=self._found.told(),
         )
         self._note_listening()
 
@@ -182,6 +186,7 @@ class Duties(threading.Thread):
     def _lead(self, leads: bool | None) -> None:
         if bool(leads) != bool(self._leads):
             log.info(LEADING if leads else LEADING_ENDED)
+            self._found.forget()
         self._leads = leads
         self._metrics.leading.set(bool(leads))
 

@@ -157,6 +157,13 @@ class Metrics:
             "1 while the database answered the last time",
             registry=self.registry,
         )
+        self.findings = Gauge(
+            "flower_collector_findings",
+            "1 while something is wrong with the way of events, by kind: probe_lost (our own events do not come back), "
+            "events_elsewhere (workers publish where nobody listens), workers_silent (they only answer to control)",
+            ["kind"],
+            registry=self.registry,
+        )
         self.leading = Gauge(
             "flower_collector_leader", "1 while this collector does the cluster's duties", registry=self.registry
         )

@@ -44,17 +44,20 @@ class Prober(Conversation):
         every: timedelta,
         leads: Callable[[], bool],
         backoff: Backoff,
+        sending: Callable[[], object] = lambda: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`name` is the cluster's."""
+        """`name` is the cluster's; `sending` is told of each probe before it is sent."""
         super().__init__(cluster, name="flower-prober", every=every, leads=leads, backoff=backoff)
         self._cluster = name
         self._hostname = hostname
         self._instance = instance
+        self._sending = sending
         self._now = now
         self._numbers = count()
 
     def _round(self, connection: driver.Connection) -> None:
+        self._sending()
         sent = probe.Probe(
             hostname=self._hostname,
             instance=self._instance,

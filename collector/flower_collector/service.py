@@ -27,6 +27,7 @@ from flower_collector.buffer import Buffer
 from flower_collector.control import ControlThread
 from flower_collector.conversation import Conversation
 from flower_collector.duties import Duties
+from flower_collector.findings import Findings
 from flower_collector.gaps import Gaps
 from flower_collector.handover import Handover
 from flower_collector.health import Health
@@ -37,10 +38,14 @@ from flower_collector.prober import Prober
 from flower_collector.pump import Pump
 from flower_collector.receivers import choice
 from flower_collector.receivers.receiver import Surroundings
+from flower_collector.receivers.redis import RedisReceiver
 from flower_collector.reconciler import Reconciler
 from flower_collector.retaining import Retaining
+from flower_collector.returns import Returns
 from flower_collector.settings import CollectorSettings
+from flower_collector.silences import Silences
 from flower_collector.spooler import Spooler
+from flower_collector.strangers import Strangers
 from flower_collector.switch import Switch
 from flower_collector.upkeep import Chore, Upkeep
 from flower_collector.writer import BatchWriter
@@ -95,6 +100,7 @@ class Collector:
         self._gaps = Gaps()
         self._arrivals = Arrivals()
         self._echoes = Echoes()
+        self._found = Findings(self.metrics)
         self._instance = writes.Instance(
             id=uuid4(), hostname=socket.gethostname(), pid=getpid(), version=metadata.version("flower"), promise=""
         )
@@ -231,6 +237,8 @@ class Collector:
         talking: list[Conversation] = [control]
         if self._kind in _PROBED and self._settings.probe_interval and not self._stream_alone:
             talking.append(self._make_prober())
+        if self._subscribes:
+            talking.append(self._make_strangers())
         if not self._settings.enable_events:
             return talking
         switch = Switch(
@@ -256,6 +264,26 @@ class Collector:
             every=self._settings.probe_interval,
             leads=self._may_talk,
             backoff=Backoff(self._draw),
+            sending=self._watch_returns() if self._subscribes else lambda: None,
+        )
+
+    @property
+    def _subscribes(self) -> bool:
+        return any(isinstance(receiver, RedisReceiver) for receiver in self._receivers)
+
+    def _watch_returns(self) -> Callable[[], None]:
+        returns = Returns(self._found, instance=self._instance.id, settled=self.ready)
+        self._echoes.listen(returns.heard)
+        return returns.sending
+
+    def _make_strangers(self) -> Strangers:
+        return Strangers(
+            self._app,
+            self._found,
+            heard=lambda: self._arrivals.heard + self._writer.totals.stored,
+            settled=self.ready,
+            leads=self._may_talk,
+            backoff=Backoff(self._draw),
         )
 
     def _may_talk(self) -> bool:
@@ -278,6 +306,7 @@ class Collector:
             instance=self._instance,
             promise=lambda: self._receivers[-1].promise,
             totals=self._writer.totals,
+            found=self._found,
             buffer=self._buffer,
             noted=self._gaps,
             broker=self._broker,
@@ -294,6 +323,7 @@ class Collector:
         )
         return (
             Auditing(self.metrics, grace=settings.audit_grace),
+            Silences(self._found, answered=settings.inspect_interval * 3, settled=self.ready),
             Marking(limits, listened=lambda: self._duties.listened),
             Retaining(self._retention, self.metrics, clock=self._clock),
         )

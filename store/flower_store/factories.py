@@ -46,13 +46,14 @@ def a_heartbeat(
     freq: float = 2.0,
     active: int = 0,
     processed: int = 0,
+    received_at: datetime | None = None,
 ) -> WorkerEvent:
-    """The event `worker-<kind>`, that many seconds after NOON."""
+    """The event `worker-<kind>`, that many seconds after NOON; received at once unless it is said when."""
     at = NOON + timedelta(seconds=second)
     return WorkerEvent(
-        type=f"worker-{kind}", hostname=worker, pid=pid, at=at, clock=clock, received_at=at, freq=freq, active=active,
-        processed=processed, loadavg=(0.5, 0.25, 0.125), sw_ident="py-celery", sw_ver="5.7.0", sw_sys="Linux",
-        utcoffset=0.0,
+        type=f"worker-{kind}", hostname=worker, pid=pid, at=at, clock=clock, received_at=received_at or at, freq=freq,
+        active=active, processed=processed, loadavg=(0.5, 0.25, 0.125), sw_ident="py-celery", sw_ver="5.7.0",
+        sw_sys="Linux", utcoffset=0.0,
     )  # fmt: skip
 
 

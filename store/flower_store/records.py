@@ -225,6 +225,15 @@ class Percentiles:
     measured: int
 
 
+@dataclass(frozen=True, slots=True)
+class FindingRecord:
+    """Something wrong with the way of events, as a collector finds it; `kind` is one of `findings.KINDS`."""
+
+    kind: str
+    sentence: str
+    since: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectorRecord:
     """A collector process; `alive` while its last beat is recent. `broker_away_at` is None while its broker answers."""
@@ -241,6 +250,7 @@ class CollectorRecord:
     set_aside: int
     lag: timedelta | None
     broker_away_at: datetime | None
+    findings: tuple[FindingRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -513,6 +513,7 @@ collector = Table(
     Column("set_aside", BigInteger, nullable=False, server_default="0"),
     Column("lag", REAL, comment="seconds from the newest stored event's time to its commit"),
     Column("broker_away_at", DateTime(timezone=True), comment="since when its broker does not answer; null: it does"),
+    Column("findings", JSONB, nullable=False, server_default="[]", comment="what is wrong with the way of events"),
     comment="collector processes and their last sign of life",
 )
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from flower_store import (
     batch,
@@ -19,6 +20,7 @@ from flower_store import (
     dimensions,
     errors,
     event_types,
+    findings,
     fold,
     notices,
     partitions,
@@ -28,6 +30,7 @@ from flower_store import (
     workers,
 )
 from flower_store.events import SetAside, TaskEvent, WorkerEvent
+from flower_store.records import FindingRecord
 from flower_store.settings import StoreSettings
 
 SET_ASIDE_BODY = 65_536
@@ -168,15 +171,16 @@ class Writer:
         aside: int,
         lag: timedelta | None,
         broker_away_at: datetime | None = None,
+        found: Sequence[FindingRecord] = (),
     ) -> None:
-        """Say that this collector lives, what it has done so far, and since when its broker does not answer."""
+        """Say that this collector lives, what it has done and found, and since when its broker does not answer."""
         seconds = None if lag is None else lag.total_seconds()
         with self._translated() as connection:
             connection.execute(
                 _BEAT,
                 (
                     instance.id, self._cluster_id, instance.hostname, instance.pid, instance.version,
-                    instance.promise, stored, aside, seconds, broker_away_at,
+                    instance.promise, stored, aside, seconds, broker_away_at, Jsonb(findings.documents(found)),
                 ),
             )  # fmt: skip
 
@@ -310,8 +314,10 @@ DELETE FROM set_aside WHERE cluster_id = %(cluster)s AND id <= (
 """
 
 _BEAT = """
-INSERT INTO collector (id, cluster_id, hostname, pid, version, promise, stored, set_aside, lag, broker_away_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO collector (id, cluster_id, hostname, pid, version, promise, stored, set_aside, lag, broker_away_at,
+  findings)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (id) DO UPDATE SET beat_at = now(), promise = excluded.promise, stored = excluded.stored,
-  set_aside = excluded.set_aside, lag = excluded.lag, broker_away_at = excluded.broker_away_at
+  set_aside = excluded.set_aside, lag = excluded.lag, broker_away_at = excluded.broker_away_at,
+  findings = excluded.findings
 """

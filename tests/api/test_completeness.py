@@ -12,6 +12,7 @@ from tests.api import written
 from flower_store import completeness, losses, reconciling
 from flower_store.events import SetAside
 from flower_store.factories import a_heartbeat, an_event, uuid_of
+from flower_store.records import FindingRecord
 from flower_store.writes import Instance, Writer
 
 HERE = "/api/v1/clusters/default"
@@ -128,12 +129,16 @@ def test_a_gap_tells_what_was_repaired_and_what_is_still_open(api: httpx.Client,
 
 def test_collectors_say_what_they_promise(api: httpx.Client, writer: Writer) -> None:
     instance = Instance(id=uuid4(), hostname="h", pid=7, version="3", promise="Everything.")
-    writer.beat(instance, stored=5, aside=2, lag=0.5 * SECOND)
+    found = FindingRecord("probe_lost", "Probes do not come back.", START)
+    writer.beat(instance, stored=5, aside=2, lag=0.5 * SECOND, found=[found])
 
     (collector,) = get(api, "collectors")["collectors"]
 
     assert (collector["promise"], collector["alive"], collector["stored"]) == ("Everything.", True, 5)
     assert (collector["set_aside"], collector["lag"], collector["broker_away_since"]) == (2, 0.5, None)
+    assert collector["findings"] == [
+        {"kind": "probe_lost", "sentence": "Probes do not come back.", "since": iso(START)}
+    ]
 
 
 def test_input_that_was_set_aside_can_be_looked_at(api: httpx.Client, writer: Writer) -> None:

@@ -62,17 +62,28 @@ def query(database_url: str) -> Iterator[Query]:
 
 
 @pytest.fixture
-def start_collector(store_settings: StoreSettings) -> Iterator[Callable[..., Collector]]:
-    """Start a collector of the broker at a URL, with `QUICK` settings but for those named; wait until it is ready."""
+def launch_collector(store_settings: StoreSettings) -> Iterator[Callable[..., Collector]]:
+    """Start a collector of the broker at a URL, with `QUICK` settings but for those named."""
     running: list[Collector] = []
 
     def start(broker: str, **changed: Any) -> Collector:
         collector = Collector(replace(QUICK, broker=broker, **changed), store_settings, retention=FOR_EVER)
         running.append(collector)
         collector.start()
-        eventually(collector.ready)
         return collector
 
     yield start
     for collector in running:
         collector.stop()
+
+
+@pytest.fixture
+def start_collector(launch_collector: Callable[..., Collector]) -> Callable[..., Collector]:
+    """The same, and wait until it is ready."""
+
+    def start(broker: str, **changed: Any) -> Collector:
+        collector = launch_collector(broker, **changed)
+        eventually(collector.ready)
+        return collector
+
+    return start

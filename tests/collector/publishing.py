@@ -19,11 +19,12 @@ _kombu: Any = kombu  # it ships no types
 class Publisher:
     """An open connection to a broker; its messages are transient, as Celery's events are."""
 
-    def __init__(self, url: str, **transport_options: Any) -> None:
+    def __init__(self, url: str, *, exchange: str = "celeryev", **transport_options: Any) -> None:
         self._connection: Any = _kombu.Connection(url, transport_options=transport_options)
-        self._exchange: Any = get_exchange(self._connection)
+        self._exchange: Any = get_exchange(self._connection, exchange)
         self._producer: Any = _kombu.Producer(self._connection, self._exchange, auto_declare=False)
         self._exchange(self._connection.default_channel).declare()
+        self._clock = 0
 
     def publish(
         self,
@@ -54,6 +55,15 @@ class Publisher:
             "sw_ident": "py-celery", "sw_ver": "5.7.0", "sw_sys": "Linux",
         }  # fmt: skip
         self.publish(json.dumps(beat).encode(), routing_key="worker.heartbeat")
+
+    def heartbeats(self, number: int, *, hostname: str = "celery@a") -> None:
+        """So many of a worker, each later than the one before."""
+        for _ in range(number):
+            self._clock += 1
+            beat = fields(
+                type="worker-heartbeat", hostname=hostname, clock=self._clock, freq=2.0, active=0, processed=0
+            )
+            self.publish(json.dumps(beat).encode(), routing_key="worker.heartbeat")
 
     def events(self, *numbers: int) -> None:
         for number in numbers:

@@ -11,6 +11,7 @@ import pytest
 from flower_collector.availability import Availability
 from flower_collector.buffer import Buffer
 from flower_collector.duties import Duties
+from flower_collector.findings import Findings
 from flower_collector.gaps import Gaps
 from flower_collector.metrics import Metrics
 from flower_collector.writer import Totals
@@ -52,6 +53,7 @@ def broker(clock: Clock) -> Availability:
 def duties(database_url: str, clock: Clock, broker: Availability) -> Iterator[Duties]:
     store = writes.Writer(StoreSettings(database_url=database_url), cluster="default")
     store.write([], [factories.a_heartbeat(0)])
+    metrics = Metrics()
     yield Duties(
         store,
         instance=writes.Instance(id=uuid4(), hostname=socket.gethostname(), pid=1, version="3", promise=""),
@@ -61,7 +63,8 @@ def duties(database_url: str, clock: Clock, broker: Availability) -> Iterator[Du
         noted=Gaps(),
         broker=broker,
         database=Availability(clock),
-        metrics=Metrics(),
+        metrics=metrics,
+        found=Findings(metrics),
         failed=lambda error: pytest.fail(str(error)),
         clock=clock,
     )

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.collector.conftest import Query
@@ -29,7 +30,7 @@ def options(tmp_path: Path) -> dict[str, object]:
 
 
 def test_events_of_the_filesystem_transport_land_garbage_or_not(
-    options: dict[str, object], start_collector: Callable[..., Collector], query: Query
+    options: dict[str, Any], start_collector: Callable[..., Collector], query: Query
 ) -> None:
     collector = start_collector("filesystem://", broker_transport_options=json.dumps(options))
 

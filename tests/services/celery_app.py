@@ -1,11 +1,13 @@
 """The Celery app of end-to-end tests. Broker and result backend come from CELERY_BROKER_URL and
-CELERY_RESULT_BACKEND, which Celery reads itself.
+CELERY_RESULT_BACKEND, which Celery reads itself; further settings, as JSON, from TESTS_CELERY_SETTINGS.
 
 Tests send its tasks by name, `client(broker_url).send_task("tests.add", (2, 3))`, and workers run them.
 """
 
+import json
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar, cast
 
 from celery import Celery, current_task
@@ -20,13 +22,17 @@ SETTINGS = {
     "broker_connection_retry_on_startup": True,
     "result_expires": 3600,
 }
-app.conf.update(SETTINGS)
+app.conf.update(SETTINGS | json.loads(os.environ.get("TESTS_CELERY_SETTINGS", "{}")))
+
+_NONE: Mapping[str, object] = {}
 
 
-def client(broker_url: str, result_backend: str | None = None) -> Any:  # Celery ships no types
+def client(
+    broker_url: str, result_backend: str | None = None, *, settings: Mapping[str, object] = _NONE
+) -> Any:  # Celery ships no types
     """An app for the test's own process that sends, inspects and reads results."""
     celery = Celery(broker=broker_url, backend=result_backend, set_as_current=False)
-    celery.conf.update(SETTINGS)
+    celery.conf.update(SETTINGS | dict(settings))
     return celery
 
 

@@ -1,9 +1,10 @@
 """Real Celery workers for tests: `start_worker(broker_url, ...)` gives a running one; all end with the test.
 
 Each is a process of its own with prefork children, its log in the test's directory. The app is
-tests/services/celery_app.py unless another is named.
+tests/services/celery_app.py unless another is named; it takes Celery's `settings`.
 """
 
+import json
 import os
 import signal
 import sys
@@ -59,6 +60,7 @@ class StartWorker(Protocol):
         app: str = "tests.services.celery_app",
         options: Sequence[str] = (),
         variables: Mapping[str, str] | None = None,
+        settings: Mapping[str, object] | None = None,
     ) -> Worker: ...
 
 
@@ -76,6 +78,7 @@ def start_worker(tmp_path: Path) -> Iterator[StartWorker]:
         app: str = "tests.services.celery_app",
         options: Sequence[str] = (),
         variables: Mapping[str, str] | None = None,
+        settings: Mapping[str, object] | None = None,
     ) -> Worker:
         name = hostname or f"worker{next(_numbers)}@localhost"
         log = tmp_path / f"{name}.log"
@@ -83,11 +86,12 @@ def start_worker(tmp_path: Path) -> Iterator[StartWorker]:
             *(sys.executable, "-m", "celery", "-A", app, "worker", "--hostname", name),
             *("--queues", ",".join(queues), "--concurrency", str(concurrency), "--loglevel", "INFO", *options),
         ]
-        surroundings = {**environment(broker_url, result_backend), **(variables or {})}
+        told = {"TESTS_CELERY_SETTINGS": json.dumps(settings)} if settings else {}
+        surroundings = {**environment(broker_url, result_backend), **told, **(variables or {})}
         launched = process.launch(command, log, environment=surroundings, stop_signal=signal.SIGTERM)
         worker = Worker(launched, hostname=name, log=log)
         running.append(worker)
-        launched.wait_until(_answering(broker_url, name), START_LIMIT)
+        launched.wait_until(_answering(broker_url, name, settings or {}), START_LIMIT)
         return worker
 
     yield start
@@ -102,6 +106,6 @@ def environment(broker_url: str, result_backend: str | None = None) -> dict[str,
     return {**os.environ, "PYTHONPATH": path, "CELERY_BROKER_URL": broker_url, **backend}
 
 
-def _answering(broker_url: str, hostname: str) -> Callable[[], bool]:
-    asking = celery_app.client(broker_url)
+def _answering(broker_url: str, hostname: str, settings: Mapping[str, object]) -> Callable[[], bool]:
+    asking = celery_app.client(broker_url, settings=settings)
     return lambda: bool(asking.control.ping(destination=[hostname], timeout=PING_SECONDS, limit=1))

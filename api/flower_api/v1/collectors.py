@@ -14,6 +14,14 @@ from flower_store.reads import clusters
 from flower_store.records import CollectorRecord
 
 
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something wrong with the way that events take, which this collector found and that still holds."""
+
+    kind: str
+    sentence: str
+    since: datetime
+
+
 class Collector(msgspec.Struct, frozen=True, kw_only=True):
     """A collector process. `lag` is seconds from the newest stored event's time to its commit."""
 
@@ -29,6 +37,7 @@ class Collector(msgspec.Struct, frozen=True, kw_only=True):
     stored: int
     set_aside: int
     lag: float | None
+    findings: list[Finding]
 
 
 class Collectors(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,4 +77,5 @@ def _collector(record: CollectorRecord) -> Collector:
         stored=record.stored,
         set_aside=record.set_aside,
         lag=None if record.lag is None else record.lag.total_seconds(),
+        findings=[Finding(kind=one.kind, sentence=one.sentence, since=one.since) for one in record.findings],
     )

@@ -5,13 +5,13 @@ slow for long is cut off by the server. What was missed is recorded as a gap.
 """
 
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from typing import cast
 
 from flower_collector import driver, envelope, gaps, promise
 from flower_collector.receivers.receiver import Receiver, Surroundings
+from flower_collector.receivers.subscription import subscribed
 from flower_store import losses
 
 POLL = 0.5
@@ -44,7 +44,8 @@ class RedisReceiver(Receiver):
         return promise.SUBSCRIPTION
 
     def _receive(self, connection: driver.Connection) -> None:
-        with self._subscription(connection) as subscription:
+        channel = cast("driver.RedisChannel", connection.default_channel)
+        with subscribed(channel, *_patterns(channel, self._around.exchange)) as subscription:
             self._await(subscription, "psubscribe")
             self._note_interruption()
             self._answered()
@@ -54,17 +55,6 @@ class RedisReceiver(Receiver):
                 self._await(subscription, "punsubscribe")
             finally:
                 self._subscribed_until = self._heard_at
-
-    @contextmanager
-    def _subscription(self, connection: driver.Connection) -> Generator[driver.Subscription]:
-        channel = cast("driver.RedisChannel", connection.default_channel)
-        # kombu's own client: it knows of TLS, sockets, sentinels, credentials and global_keyprefix.
-        subscription = channel.client.pubsub()
-        try:
-            subscription.psubscribe(*_patterns(channel, self._around.exchange))
-            yield subscription
-        finally:
-            subscription.close()
 
     def _listen(self, subscription: driver.Subscription) -> None:
         ping_at = self._clock() + PING_EVERY
@@ -111,5 +101,5 @@ def _patterns(channel: driver.RedisChannel, exchange: str) -> tuple[str, ...]:
 
     Both, because a difference between the workers' options and ours would otherwise show as silence.
     """
-    topic = f"{channel.keyprefix_fanout}{exchange}"
+    topic = f"{channel.global_keyprefix}{channel.keyprefix_fanout}{exchange}"
     return (f"{topic}/*", topic)

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0002"
 down_revision = "0001"
@@ -167,6 +168,16 @@ def _audits() -> None:
     op.add_column("gap", sa.Column("count", sa.BigInteger(), nullable=True, comment="events lost; null: not known"))
     op.create_index("ix_gap_ended", "gap", ["cluster_id", "ended_at"])
     op.create_index("ix_set_aside_newest", "set_aside", ["cluster_id", "id"])
+    op.add_column(
+        "collector",
+        sa.Column(
+            "findings",
+            postgresql.JSONB(),
+            server_default="[]",
+            nullable=False,
+            comment="what is wrong with the way of events",
+        ),
+    )
     _beats()
     _completeness()
 

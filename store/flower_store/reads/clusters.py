@@ -1,11 +1,13 @@
 """Clusters and their collectors."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from flower_store import tables
+from flower_store import findings, tables
 from flower_store.records import ClusterRecord, CollectorRecord
 
 ALIVE_FOR = timedelta(seconds=10)
@@ -39,10 +41,16 @@ async def collectors(connection: AsyncConnection, cluster_id: int, *, limit: int
         select(
             c.hostname, c.pid, c.version, c.promise, c.started_at, c.beat_at, c.stopped_at,
             alive.label("alive"), c.stored, c.set_aside,
-            func.make_interval(0, 0, 0, 0, 0, 0, c.lag).label("lag"), c.broker_away_at,
+            func.make_interval(0, 0, 0, 0, 0, 0, c.lag).label("lag"), c.broker_away_at, c.findings,
         )
         .where(c.cluster_id == cluster_id)
         .order_by(c.beat_at.desc())
         .limit(limit)
     )  # fmt: skip
-    return [CollectorRecord(**row) for row in rows.mappings()]
+    return [_collector(row) for row in rows.mappings()]
+
+
+def _collector(row: Mapping[Any, Any]) -> CollectorRecord:
+    values: dict[str, Any] = dict(row)
+    values["findings"] = findings.records(values["findings"])
+    return CollectorRecord(**values)
