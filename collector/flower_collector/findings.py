@@ -8,7 +8,7 @@ import structlog
 
 from flower_collector.metrics import Metrics
 from flower_store import findings
-from flower_store.records import FindingRecord
+from flower_store.findings import FindingRecord
 
 log = structlog.get_logger()
 

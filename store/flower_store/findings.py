@@ -4,15 +4,23 @@ A finding holds while it is among those that the collector's last beat told; its
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-
-from flower_store.records import FindingRecord
 
 PROBE_LOST = "probe_lost"
 EVENTS_ELSEWHERE = "events_elsewhere"
 WORKERS_SILENT = "workers_silent"
 
 KINDS = (PROBE_LOST, EVENTS_ELSEWHERE, WORKERS_SILENT)
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRecord:
+    """Something wrong with the way of events, as a collector finds it; `kind` is one of `KINDS`."""
+
+    kind: str
+    sentence: str
+    since: datetime
 
 
 def documents(findings: Sequence[FindingRecord]) -> list[dict[str, str]]:

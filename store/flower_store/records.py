@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 from uuid import UUID
 
 from flower_store import losses, marks
+from flower_store.findings import FindingRecord
 
 T = TypeVar("T")
 
@@ -223,15 +224,6 @@ class Percentiles:
     p95: float | None
     p99: float | None
     measured: int
-
-
-@dataclass(frozen=True, slots=True)
-class FindingRecord:
-    """Something wrong with the way of events, as a collector finds it; `kind` is one of `findings.KINDS`."""
-
-    kind: str
-    sentence: str
-    since: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

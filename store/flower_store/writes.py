@@ -30,7 +30,7 @@ from flower_store import (
     workers,
 )
 from flower_store.events import SetAside, TaskEvent, WorkerEvent
-from flower_store.records import FindingRecord
+from flower_store.findings import FindingRecord
 from flower_store.settings import StoreSettings
 
 SET_ASIDE_BODY = 65_536

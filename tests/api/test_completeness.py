@@ -12,7 +12,7 @@ from tests.api import written
 from flower_store import completeness, losses, reconciling
 from flower_store.events import SetAside
 from flower_store.factories import a_heartbeat, an_event, uuid_of
-from flower_store.records import FindingRecord
+from flower_store.findings import FindingRecord
 from flower_store.writes import Instance, Writer
 
 HERE = "/api/v1/clusters/default"

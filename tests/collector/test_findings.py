@@ -12,7 +12,7 @@ from flower_collector.metrics import Metrics
 from flower_collector.probe import Echo, Probe
 from flower_collector.returns import UNANSWERED, Returns
 from flower_store import findings
-from flower_store.records import FindingRecord
+from flower_store.findings import FindingRecord
 
 OURS, ANOTHERS = UUID(int=1), UUID(int=2)
 
