@@ -42,7 +42,7 @@ def message(
         compression=compression,
         routing_key="task.multi",
         received_at=received_at,
-        origin=origin or Unacknowledged(),
+        origin=Unacknowledged() if origin is None else origin,
         tag=tag,
         fault=fault,
     )
