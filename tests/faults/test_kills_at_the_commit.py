@@ -1,7 +1,7 @@
-"""T02: a collector killed exactly between the commit of a batch and its acknowledgement, again and again.
+"""T02, T03 and T06: a collector killed exactly before and exactly after the commit of a batch, again and again.
 
-The line to the database sees the answer to COMMIT pass; the collector is killed while it waits there, so that
-it has not acknowledged what it has not heard to be committed.
+The line to the database sees the COMMIT and its answer pass; the collector is killed while the piece waits there, so
+that it has not acknowledged what it has not heard to be committed.
 """
 
 import os
@@ -21,7 +21,10 @@ pytestmark = pytest.mark.faults
 
 QUEUE = "flower.default"
 KILLS_AFTER = 10
+KILLS_BEFORE = 30
+"""More than the 20 deliveries after which RabbitMQ 4 drops a message by default."""
 EVENTS = 20
+COPY = b"COPY task_event"
 COMMITTED = b"COMMIT\0"
 """The end of PostgreSQL's answer to a COMMIT (CommandComplete)."""
 
@@ -59,9 +62,35 @@ def test_kills_between_commit_and_acknowledgement_make_duplicates_that_count_onc
     assert duplicates >= KILLS_AFTER
 
 
+def test_thirty_kills_before_the_commit_in_a_row_lose_nothing(stage: Scene, publisher: Publisher) -> None:
+    (member,) = stage.members
+    publisher.events(*range(EVENTS))
+    for _ in range(KILLS_BEFORE):
+        member.database.breaks_before = at_the_commit_of_events(member)
+
+        run_until_killed(member)
+
+        eventually(lambda: publisher.waiting(QUEUE) == EVENTS)
+        assert stored(stage) == 0
+
+    drain(stage, publisher, EVENTS)
+
+
 def at_the_answer(stage: Scene, member: Member, before: int) -> Callable[[bytes], bool]:
     """Kills the collector when it is to hear of the first COMMIT after which more events are there than before."""
     return once(member, lambda data: COMMITTED in data and stored(stage) > before)
+
+
+def at_the_commit_of_events(member: Member) -> Callable[[bytes], bool]:
+    """Kills the collector at the first COMMIT after a COPY of events, which one connection sends."""
+    copied = False
+
+    def is_due(data: bytes) -> bool:
+        nonlocal copied
+        copied = copied or COPY in data
+        return copied and b"COMMIT" in data
+
+    return once(member, is_due)
 
 
 def once(member: Member, is_due: Callable[[bytes], bool]) -> Callable[[bytes], bool]:
