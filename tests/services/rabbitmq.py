@@ -63,6 +63,11 @@ class RabbitMQ:
         if self._node is not None:
             self._node.kill()
 
+    def pause(self) -> None:
+        """Let the node take what the kernel takes for it and do nothing, as a machine does that is about to die."""
+        if self._node is not None:
+            os.kill(self._node.pid, signal.SIGSTOP)
+
     def discard(self) -> None:
         """End all at once; an orderly stop of what is thrown away would take six seconds."""
         self.kill()
