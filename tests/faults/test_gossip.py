@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.collector.conftest import line, start_collector, store_settings
+from tests.collector.conftest import launch_collector, line, start_collector, store_settings
 from tests.collector.publishing import Publisher
 from tests.faults.conftest import Query
 from tests.services import celery_app
@@ -15,7 +15,7 @@ from tests.waiting import eventually
 from flower_collector.service import Collector
 
 pytestmark = pytest.mark.faults
-__all__ = ["line", "start_collector", "store_settings"]
+__all__ = ["launch_collector", "line", "start_collector", "store_settings"]
 
 StartCollector = Callable[..., Collector]
 HOSTS = ("one@here", "two@here")

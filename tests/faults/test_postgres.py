@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
-from tests.collector.conftest import line, start_collector, store_settings
+from tests.collector.conftest import launch_collector, line, start_collector, store_settings
 from tests.collector.proxy import Proxy
 from tests.collector.publishing import Publisher
 from tests.faults.conftest import Query
@@ -16,7 +16,7 @@ from tests.waiting import eventually
 from flower_collector.service import Collector
 
 pytestmark = pytest.mark.faults
-__all__ = ["line", "start_collector", "store_settings"]
+__all__ = ["launch_collector", "line", "start_collector", "store_settings"]
 
 StartCollector = Callable[..., Collector]
 EVENTS = 10_000

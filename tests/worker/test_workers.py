@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import redis
-from tests.collector.conftest import Query, line, query, start_collector, store_settings
+from tests.collector.conftest import Query, launch_collector, line, query, start_collector, store_settings
 from tests.services import celery_app
 from tests.services.workers import StartWorker
 from tests.waiting import eventually
@@ -13,7 +13,7 @@ from tests.waiting import eventually
 from flower_collector.service import Collector
 
 pytestmark = pytest.mark.slow
-__all__ = ["line", "query", "start_collector", "store_settings"]
+__all__ = ["launch_collector", "line", "query", "start_collector", "store_settings"]
 
 APP = "tests.services.durable_app"
 KEY = "flower.celeryev"
