@@ -3,18 +3,21 @@
 PostgreSQL is the embedded one with fsync on, as a user has it.
 """
 
+import random
 import time
 from collections.abc import Sequence
 from uuid import UUID
 
+import msgspec
 import psycopg
 
+from bench.load import content
 from bench.stage import servers
 from bench.stage.options import Options
 from bench.stage.report import Report
-from flower_store import rows
+from flower_store import copying, rows
 from flower_store.events import TaskEvent
-from flower_store.factories import NOON, a_success
+from flower_store.factories import NOON, a_success, an_event
 from flower_store.settings import StoreSettings
 from flower_store.writes import Writer
 
@@ -25,13 +28,22 @@ IDS = rows.Ids(
     workers={"celery@a": 1},
     types={},
     overflow={"name": -1, "worker": -1, "type": -1},
+    groups={},
 )
 
 
-def generated(first: int, tasks: int) -> list[TaskEvent]:
+def generated(first: int, tasks: int, *, failing: float = 0.0) -> list[TaskEvent]:
     """Four events a task, in the order in which a cluster of twenty concurrent tasks sends them."""
-    stories = [a_success(str(UUID(int=first + number)), (first + number) / 1000) for number in range(tasks)]
-    events = [event for story in stories for event in story]
+    draw = random.Random(first)
+    events: list[TaskEvent] = []
+    for number in range(first, first + tasks):
+        story = a_success(str(UUID(int=number)), number / 1000)
+        if draw.random() < failing:
+            told = content.failure(draw)
+            story[-1] = msgspec.structs.replace(
+                an_event("failed", number / 1000 + 3, task_id=story[0].task_id), fields=told
+            )
+        events += story
     return sorted(events, key=lambda event: event.at)
 
 
@@ -49,8 +61,9 @@ def written(writer: Writer, events: Sequence[TaskEvent]) -> float:
 def copied(connection: psycopg.Connection, events: Sequence[TaskEvent]) -> float:
     began = time.perf_counter()
     for batch in batches(events):
-        with connection.transaction(), connection.cursor().copy("COPY bare FROM STDIN") as copy:
-            copy.write("".join(rows.event_line(event, rows.event_row(event, 1, IDS), 1, 1) for event in batch))
+        with connection.transaction(), connection.cursor() as cursor:
+            lines = [rows.event_row(event, *rows.logged(event, 1, IDS), 1, 1) for event in batch]
+            copying.send(cursor, b"COPY bare FROM STDIN (FORMAT BINARY)", lines)
     return len(events) / (time.perf_counter() - began)
 
 
@@ -66,6 +79,8 @@ def main(options: Options) -> None:
             for number in range(options.runs):
                 events = generated(number * tasks, tasks)
                 report.add("Writer.write", written(writer, events), of=("COPY",))
+                failing = generated((options.runs + number) * tasks, tasks, failing=0.1)
+                report.add("Writer.write, a tenth of the tasks fails", written(writer, failing))
                 report.add("COPY", copied(connection, events))
         writer.close()
     report.finish()

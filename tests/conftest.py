@@ -4,10 +4,12 @@ A test that asks for one of them is no unit test and is marked `service`; `./run
 Tests marked `faults` take minutes and lie in tests/faults; only `--faults` (`./run test-faults`) runs them.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.services import celery_app
 
 # On a machine that others use too, no example is too slow.
 settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -20,12 +22,20 @@ pytest_plugins = (
     "tests.services.redis",
     "tests.services.redis_servers",
     "tests.services.workers",
+    "tests.services.flower2",
 )
 
 SERVICES = frozenset({"browser", "postgres_url", "rabbitmq", "redis_session_url", "start_redis", "start_worker"})
 
 
 FAULTS = Path(__file__).with_name("faults")
+
+
+@pytest.fixture(autouse=True)
+def close_celery_clients() -> Iterator[None]:
+    """Their connections would else be found unclosed by the collector of garbage, in another test."""
+    yield
+    celery_app.close_clients()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -18,6 +18,7 @@ from litestar.template import TemplateConfig
 from litestar.types import ControllerRouterHandler
 
 from flower_api import gate, health, reference, stream, wire
+from flower_api.control import Control
 from flower_api.flower2 import router
 from flower_api.live import Live
 from flower_api.problems import ErrorPage, Problems
@@ -29,6 +30,9 @@ from flower_store import errors, notices, schema
 from flower_store.settings import StoreSettings
 
 _log = structlog.get_logger(__name__)
+
+WAITING_REQUESTS = 1_000
+"""Requests that wait for a command's end and hear of it at once; further ones look ten times a second."""
 
 
 def create_app(
@@ -52,20 +56,30 @@ def create_app(
     reads = Reads(store)
     guards = [] if settings.unauthenticated_api else [gate.closed]
     hub = Live(partial(notices.listen, store), most=settings.live_streams)
+    endings = Live(partial(notices.listen, store, notices.ANSWERED), most=WAITING_REQUESTS)
     app = Litestar(
         path=settings.root,
         route_handlers=[
             *health.HANDLERS,
             *reference.handlers(settings, reference_assets),
-            Router("/", route_handlers=[stream.stream, router.router(), native.router()], guards=guards),
+            Router(
+                "/",
+                route_handlers=[
+                    stream.stream,
+                    router.router(read_only=settings.read_only),
+                    native.router(read_only=settings.read_only),
+                ],
+                guards=guards,
+            ),
             Router("/", route_handlers=extra_handlers, guards=guards, include_in_schema=False),
         ],
         dependencies={
             "reads": _given(reads),
+            "control": _given(Control(reads, endings)),
             "hub": _given(hub),
             "api_settings": _given(settings),
         },
-        lifespan=[partial(_lifespan, reads=reads, hub=hub)],
+        lifespan=[partial(_lifespan, reads=reads, listeners=(hub, endings))],
         exception_handlers={Exception: Problems(root=settings.root, error_page=error_page).handle},
         compression_config=CompressionConfig("gzip", gzip_compress_level=5, exclude_opt_key="uncompressed"),
         openapi_config=reference.config(),
@@ -91,16 +105,17 @@ def _given(value: object) -> Provide:
 
 
 @asynccontextmanager
-async def _lifespan(_: Litestar, *, reads: Reads, hub: Live) -> AsyncGenerator[None]:
-    listening = asyncio.create_task(hub.run(), name="live")
+async def _lifespan(_: Litestar, *, reads: Reads, listeners: Sequence[Live]) -> AsyncGenerator[None]:
+    listening = [asyncio.create_task(one.run(), name="live") for one in listeners]
     try:
         await _check_schema(reads)
         yield
     finally:
-        hub.stop()
-        listening.cancel()
-        with suppress(asyncio.CancelledError):
-            await listening
+        for one, task in zip(listeners, listening, strict=True):
+            one.stop()
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         await reads.close()
 
 

@@ -37,6 +37,7 @@ class Problems:
     def __init__(self, *, root: str, error_page: ErrorPage | None = None) -> None:
         self._api = f"{root}/api/"
         self._native = f"{root}/api/v1/"
+        self._table = f"{root}/tasks/datatable"
         self._error_page = error_page
 
     def handle(self, request: AnyRequest, error: Exception) -> Response[Any]:
@@ -48,7 +49,7 @@ class Problems:
 
     def _response(self, request: AnyRequest, problem: Problem, *, headers: dict[str, str]) -> Response[Any]:
         path = request.url.path
-        if path.startswith(self._api) and not path.startswith(self._native):
+        if path == self._table or (path.startswith(self._api) and not path.startswith(self._native)):
             return Response(
                 problem.detail.encode(errors="replace"),
                 status_code=problem.status,

@@ -2,17 +2,24 @@
 
 cluster = await reads.cluster(slug)
 async with reads.connect() as connection:
-    page = await tasks.page(connection, tasks.TaskQuery(cluster_id=cluster.id))
+    page = await tasks.page(connection, TaskQuery(cluster_id=cluster.id))
 """
+
+import time
+from typing import Final
 
 from litestar.exceptions import NotFoundException
 
 from flower_store import database
 from flower_store.reads import clusters
 from flower_store.records import ClusterRecord
+from flower_store.settings import StoreSettings
 
 DEFAULT = "default"
 """The cluster that is meant when none is named and there are several."""
+
+REMEMBERED: Final = 5.0
+"""Seconds for which a cluster is not looked up again: its id never changes, its broker's address at a start."""
 
 
 class UnknownCluster(NotFoundException):
@@ -26,10 +33,20 @@ class NoCluster(NotFoundException):
 class Reads(database.Reader):
     """The store's pool of connections, and which cluster a request means."""
 
+    def __init__(self, settings: StoreSettings) -> None:
+        super().__init__(settings)
+        self._remembered: dict[str | None, tuple[float, ClusterRecord]] = {}
+
     async def cluster(self, slug: str | None = None) -> ClusterRecord:
         """The cluster of this name; without a name the one that is meant. Raises UnknownCluster, NoCluster."""
-        if slug is None:
-            return _meant(await self.clusters())
+        until, remembered = self._remembered.get(slug, (0.0, None))
+        if remembered is not None and time.monotonic() < until:
+            return remembered
+        found = _meant(await self.clusters()) if slug is None else await self._named(slug)
+        self._remembered[slug] = (time.monotonic() + REMEMBERED, found)
+        return found
+
+    async def _named(self, slug: str) -> ClusterRecord:
         found = None
         if "\0" not in slug:
             async with self.connect() as connection:

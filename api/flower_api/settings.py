@@ -26,6 +26,7 @@ class ApiSettings:
         False,
         help="Answer anybody who can reach the port: without it only this machine is answered.",
     )
+    read_only: bool = setting(False, help="Refuse every request that would change something, as Flower's option did.")
     live_interval: timedelta = setting(
         timedelta(seconds=0.5), help="A page is told of changes at most once in this time."
     )

@@ -6,6 +6,7 @@ The form is that of the WHATWG HTML standard, "Server-sent events".
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 
+import msgspec
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.exceptions import ServiceUnavailableException
@@ -17,6 +18,7 @@ from flower_api import arguments, live
 from flower_api.live import Live, Subscription
 from flower_api.reads import Reads
 from flower_api.settings import ApiSettings
+from flower_api.v1 import parameters
 
 HEARTBEAT = timedelta(seconds=15)
 """Proxies commonly cut a silent connection after 30 or 60 seconds."""
@@ -24,12 +26,23 @@ HEARTBEAT = timedelta(seconds=15)
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx would gather the messages
 
 
+class Event(msgspec.Struct, frozen=True):
+    """One event of the stream; `data` is JSON, with the `version` of what changed."""
+
+    event: str
+    data: str
+
+
 @get(
     "/events/stream",
     guards=[arguments.only("c")],
     opt={"uncompressed": True},
     media_type="text/event-stream",
-    responses={200: ResponseSpec(str, description="Events `changed` and `resync`.", media_type="text/event-stream")},
+    responses={
+        200: ResponseSpec(Event, description="`changed` and `resync`", media_type="text/event-stream"),
+        **parameters.REFUSALS,
+        503: parameters.problem("changes cannot be heard now, or too many listen"),
+    },
     summary="Hear that a cluster's rows changed",
     tags=["live"],
 )

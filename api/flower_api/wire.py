@@ -4,6 +4,7 @@ It stands round the whole application, because Litestar's own middleware does no
 """
 
 import re
+import time
 import uuid
 from collections.abc import Iterable
 
@@ -53,10 +54,11 @@ def wrapped(app: ASGIApp, *, log_each: bool = False) -> ASGIApp:
             return
         identity = _identity(scope["headers"])
         scope[_KEY] = identity  # type: ignore[literal-required]  # ASGI lets a server and its layers add keys
+        began = time.perf_counter()
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = _with_caution(message["headers"], identity)
+                message["headers"] = [*_with_caution(message["headers"], identity), _timing(began)]
                 if log_each:
                     _log.info("request", method=scope["method"], path=scope["path"], status=message["status"])
             await send(message)
@@ -86,6 +88,11 @@ async def _head(app: ASGIApp, scope: HTTPScope, receive: Receive, send: Send) ->
 
     scope["method"] = "GET"
     await app(scope, receiving, sending)
+
+
+def _timing(began: float) -> tuple[bytes, bytes]:
+    """How long the server took to the first byte (W3C Server Timing), in milliseconds."""
+    return b"server-timing", b"total;dur=%.1f" % ((time.perf_counter() - began) * 1_000)
 
 
 def _identity(headers: Iterable[tuple[bytes, bytes]]) -> str:

@@ -7,7 +7,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -45,6 +45,14 @@ class Flower2:
     def __init__(self, running: Process, port: int) -> None:
         self._process = running
         self._port = port
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
 
     @property
     def resident(self) -> int:
@@ -86,14 +94,17 @@ def _hears(flower: Flower2, line: lines.Line) -> bool:
 
 
 @contextmanager
-def running(broker_url: str, *, max_tasks: int = DEFAULT_TASKS) -> Generator[Flower2]:
-    """A Flower that listens; it takes no event from before."""
+def running(
+    broker_url: str, *, max_tasks: int = DEFAULT_TASKS, variables: Mapping[str, str] | None = None
+) -> Generator[Flower2]:
+    """A Flower that listens; it takes no event from before. `variables` are more of its environment."""
     port = process.free_port()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FLOWER_", "CELERY_", "PYTHON"))}
     words: list[str | Path] = [program(), f"--broker={broker_url}", "flower", "--address=127.0.0.1", f"--port={port}",
              f"--max_tasks={max_tasks}"]  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="flower-bench-") as directory:
-        launched = process.launch(words, Path(directory) / "flower2.log", environment=kept | {"HOME": directory})
+        environment = {**kept, "HOME": directory, **(variables or {})}
+        launched = process.launch(words, Path(directory) / "flower2.log", environment=environment)
         flower = Flower2(launched, port)
         try:
             launched.wait_until(flower.answers, START_LIMIT)

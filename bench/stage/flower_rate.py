@@ -29,7 +29,7 @@ def measure(report: Report, options: Options, *, of: str) -> None:
     """Below its task limit and past it; `of` is the series that is set in relation to it."""
     seconds = options.choose(quick=6.0, usual=12.0, full=60.0)
     steps = options.choose(quick=3, usual=4, full=6)
-    limit = options.choose(quick=2_000, usual=flower2.DEFAULT_TASKS, full=flower2.DEFAULT_TASKS)
+    limit = options.choose(quick=2_000, usual=25_000, full=flower2.DEFAULT_TASKS)
     report.note(f"Flower: {seconds:.0f} s at each rate, {steps} rates; past its limit means past {limit:,} tasks")
     with servers.rabbit() as node:
         for _ in range(options.runs):

@@ -5,18 +5,24 @@ Of the user's, only the configuration is read. Its task modules are not imported
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from celery import Celery
 from celery.app.utils import find_app
 from kombu import compression
 
-from flower_collector import broker, driver, secrets
+from flower_collector import broker, driver, mailbox, secrets
 from flower_collector.settings import CollectorSettings
 from flower_store.settings import SettingError
 
 HEARTBEAT = 30
 """Seconds between AMQP heartbeats: a dead line is noticed after two. Celery's own 120 would take four minutes."""
+
+DISABLED = "disabled"
+"""Celery's word for no result backend."""
+
+BACKEND = "flower_result_backend"
+"""Where the configuration keeps the application's own backend."""
 
 DEFAULT_PREFIX = "celeryev"
 """Celery's event_queue_prefix where nobody chose one."""
@@ -33,6 +39,7 @@ class Conf(Protocol):
     broker_write_url: str | Sequence[str] | None
     broker_transport_options: dict[str, object]
     accept_content: Sequence[str]
+    task_compression: str | None
 
     def get(self, key: str) -> object:
         """A key that Celery itself may not know; None where it is not set."""
@@ -58,7 +65,6 @@ class Mailbox(Protocol):
     """`kombu.pidbox.Mailbox`."""
 
     producer_pool: object
-    unclaimed: dict[str, object]
 
 
 class Control(Protocol):
@@ -97,8 +103,12 @@ def cluster_app(settings: CollectorSettings) -> App:
     conf.control_exchange = settings.control_exchange or conf.control_exchange
     # Replies of workers are read as JSON alone: unpickling one would run what its sender likes.
     conf.accept_content = ["json"]
+    # What we cannot unpack we cannot pack (below), and a task that we send needs neither.
+    conf.task_compression = None
+    _keep_backend_out(app)
     # Control messages then take the connection that they are given, not one of a pool that outlives its breaking.
     app.control.mailbox.producer_pool = None
+    mailbox.bind(app.control)
     broker.check(lambda: app.connection_for_read(heartbeat=HEARTBEAT))
     return app
 
@@ -133,6 +143,14 @@ def _named(name: str) -> App:
     if not isinstance(app, Celery):
         raise SettingError("app", name, f"is no Celery application but {type(app).__name__}")
     return cast("App", app)
+
+
+def _keep_backend_out(app: App) -> None:
+    """Let Celery send tasks without listening for their results, as its backends do; ours is made apart."""
+    celery = cast("Any", app)
+    if celery.backend_cls != DISABLED:
+        celery.conf[BACKEND] = celery.backend_cls
+    celery.backend_cls = DISABLED
 
 
 def _refuse_compression() -> None:

@@ -1,4 +1,4 @@
-"""Workers not heard of before: noted by the writing thread, told and asked things by those that talk to workers."""
+"""Workers not heard of before: noted by the opening thread, told and asked things by those that talk to workers."""
 
 import threading
 import time

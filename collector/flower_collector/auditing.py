@@ -36,6 +36,7 @@ class Auditing:
 
     def _round(self, store: writes.Writer) -> int:
         audited = completeness.audit(store, grace=self._grace)
+        self._metrics.processes_forgotten.inc(audited.forgotten)
         if audited.missing:
             self._metrics.starts_missing.inc(audited.missing)
             log.warning(STARTS_MISSING, starts=audited.missing)

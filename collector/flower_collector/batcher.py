@@ -1,17 +1,21 @@
 """Opened messages gathered into batches: by number, by bytes or by age. Single-threaded; the clock is passed in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import msgspec
+
 from flower_collector.gate import Opened
 from flower_collector.message import Message, Origin
+from flower_store import fold
 from flower_store.events import SetAside, TaskEvent, WorkerEvent
+from flower_store.fold import Folded
 from flower_store.writes import SET_ASIDE_BODY
 
-MAX_BYTES = 8 * 1024**2
-"""Bytes of bodies in one batch, of which three may be in memory. Decoded they take a few times as much; ordinary
-batches have one or two MB."""
+MAX_BYTES = 3 * 1024**2
+"""Bytes of bodies in one batch, of which four may be in memory. Decoded and as rows they take a few times as much;
+ordinary batches have one or two MB."""
 
 MAX_ASIDE = 200
 """Records of set-aside input stored by one batch; a flood of garbage is counted whole and kept in part."""
@@ -22,12 +26,14 @@ MAX_ASIDE_BYTES = 1024**2
 
 @dataclass(slots=True)
 class Batch:
-    """What is written in one transaction, and whom to tell afterwards."""
+    """What is written in one transaction, and whom to tell afterwards. `committed` is None until that is settled."""
 
     tasks: list[TaskEvent] = field(default_factory=list)
     workers: list[WorkerEvent] = field(default_factory=list)
     aside: list[SetAside] = field(default_factory=list)
     receipts: dict[Origin, int] = field(default_factory=dict)
+    folded: Mapping[str, Folded] | None = None
+    committed: bool | None = None
     messages: int = 0
     bytes: int = 0
     aside_bytes: int = 0
@@ -37,8 +43,12 @@ class Batch:
         """Whether any of it must still be written by this process."""
         return any(origin.waits for origin in self.receipts)
 
+    def fold(self) -> None:
+        """Fold its tasks' events, so that no writing thread need."""
+        self.folded = fold.fold(self.tasks)
+
     def done(self) -> None:
-        """Send the receipts: the batch is committed."""
+        """Send the receipts: the batch is committed, and all that came before it."""
         for origin, tag in self.receipts.items():
             origin.done(tag)
 
@@ -88,7 +98,8 @@ class Batcher:
         for one in aside:
             if len(batch.aside) >= MAX_ASIDE or batch.aside_bytes >= MAX_ASIDE_BYTES:
                 return
-            batch.aside.append(one)
+            # Cut as it will be stored: the whole message, of up to 16 MB, would else live as long as its batch.
+            batch.aside.append(msgspec.structs.replace(one, body=one.body[:SET_ASIDE_BODY]))
             batch.aside_bytes += min(len(one.body), SET_ASIDE_BODY)
 
     @property

@@ -1,7 +1,8 @@
-"""Messages between the receiver's thread and the writing thread, bounded in number and in bytes."""
+"""Messages between the receiver's thread and the opening thread, bounded in number and in bytes."""
 
 import threading
 from collections import deque
+from datetime import datetime
 
 from flower_collector.losing import Losing, Loss
 from flower_collector.message import Message, Origin, Unacknowledged
@@ -10,15 +11,19 @@ from flower_collector.message import Message, Origin, Unacknowledged
 class Buffer:
     """First in, first out. A receiver that can make its broker wait asks `is_full`; one that cannot uses `put_over`."""
 
-    def __init__(self, *, messages: int, size: int) -> None:
+    def __init__(self, *, messages: int, size: int, first: int = 0) -> None:
+        """`first` is the first place that is free (`place`)."""
         self._most_messages = messages
         self._most_bytes = size
         self._messages: deque[Message] = deque()
         self._bytes = 0
         self._losing = Losing()
-        self._origin: Origin = Unacknowledged()
+        self._forgotten = Unacknowledged(first)
         self._closed = False
-        self._changed = threading.Condition()
+        lock = threading.Lock()
+        self._changed = threading.Condition(lock)
+        self._drained = threading.Condition(lock)
+        self._awaited = 0
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -31,15 +36,36 @@ class Buffer:
     @property
     def origin(self) -> Origin:
         """The origin of messages for `put_over`."""
-        return self._origin
+        return self._forgotten
 
-    def place(self) -> int:
-        """The tag of the next message for `put_over`; here nobody asks for it."""
-        return 0
+    def place(self, since: datetime) -> int:
+        """The tag of the next message of our origin, which was sent at this time at the earliest."""
+        return self._forgotten.place(since)
+
+    @property
+    def waiting_since(self) -> datetime | None:
+        """When the oldest message was sent that would be lost with this process; None where none would be.
+
+        Those count that were taken and have no receipt yet; those do not whose broker still has them.
+        """
+        return self._forgotten.since
+
+    def give_up(self) -> Loss | None:
+        """What is lost with this process, which ends now: from the oldest to the last receipt; asked once."""
+        since, number = self._forgotten.since, len(self._forgotten)
+        self._forgotten.release_all()
+        return None if since is None else Loss(number, since, since)
 
     def is_full(self) -> bool:
         """Whether no further message should be read for now."""
         return len(self._messages) >= self._most_messages or self._bytes >= self._most_bytes
+
+    def wait_below(self, size: int, timeout: float) -> None:
+        """Wait until fewer bytes are held than these, and there is room; for so many seconds at most."""
+        with self._changed:
+            self._awaited = size
+            self._drained.wait_for(lambda: self._bytes < size and not self.is_full(), timeout)
+            self._awaited = 0
 
     def put(self, message: Message) -> None:
         """Add a message. Its receiver has asked `is_full`, so the bound is passed by one message at most."""
@@ -73,6 +99,7 @@ class Buffer:
         with self._changed:
             self._messages.clear()
             self._bytes = 0
+            self._drained.notify_all()
 
     def abandon(self) -> None:
         """No time is left for what is here. May be called twice."""
@@ -107,6 +134,8 @@ class Buffer:
     def _pop(self) -> Message:
         message = self._messages.popleft()
         self._bytes -= len(message.body)
+        if self._bytes < self._awaited:
+            self._drained.notify_all()
         return message
 
     def _oldest_forgotten(self) -> int | None:
@@ -118,4 +147,5 @@ class Buffer:
         dropped = self._messages[place]
         del self._messages[place]
         self._bytes -= len(dropped.body)
+        self._forgotten.release(dropped.tag)
         self._losing.lose(dropped.received_at)

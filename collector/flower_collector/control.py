@@ -70,8 +70,6 @@ class ControlThread(Conversation):
         for method, command in METHODS.items():
             for host, answer in self._ask(connection, command, destination).items():
                 answers[host][method] = answer
-        # Late answers of earlier questions: kombu keeps them for ever.
-        self._app.control.mailbox.unclaimed.clear()
         self._worked()
         if answers:
             self._keep(answers)

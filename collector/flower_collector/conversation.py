@@ -3,12 +3,11 @@
 import abc
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
 
 import structlog
 
-from flower_collector import app, driver
+from flower_collector import app, connections, driver
 from flower_collector.backoff import Backoff
 
 log = structlog.get_logger()
@@ -56,8 +55,7 @@ class Conversation(threading.Thread, abc.ABC):
                 log.warning(CONTROL_FAILED, thread=self.name, error=f"{type(error).__name__}: {error}")
             self._stopping.wait(self._backoff.failed())
         finally:
-            with suppress(Exception):  # it may be broken already, in ways that only its driver knows
-                connection.release()
+            connections.close(connection)
 
     def _worked(self) -> None:
         if self._backoff.failures:

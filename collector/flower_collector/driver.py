@@ -32,10 +32,28 @@ class Connection(Protocol):
         """Send a heartbeat where one is due; raises when the broker's are missing."""
 
 
+class AmqpTransport(Protocol):
+    """`amqp.transport.TCPTransport` or `SSLTransport`."""
+
+    def read_frame(self) -> tuple[int, int, bytes]:
+        """Wait for a whole frame."""
+        ...
+
+
+class AmqpConnection(Protocol):
+    """`amqp.Connection`."""
+
+    transport: AmqpTransport
+    bytes_recv: int
+    on_inbound_frame: Callable[[tuple[int, int, bytes]], object]
+
+
 class AmqpChannel(AbstractContextManager["AmqpChannel"], Protocol):
     """`amqp.Channel`. Its methods are AMQP's own; kombu's transports imitate them."""
 
     auto_decode: bool
+    channel_id: int
+    connection: AmqpConnection
 
     # fmt: off
     def exchange_declare(  # noqa: D102
@@ -61,6 +79,13 @@ class Delivery(Protocol):
     properties: Mapping[str, object]
     delivery_info: Mapping[str, object]
     delivery_tag: int
+
+
+class ReplyChannel(Protocol):
+    """What `kombu.pidbox` uses of any channel."""
+
+    def after_reply_message_received(self, queue: str) -> None:
+        """Clean up behind a question."""
 
 
 class VirtualChannel(Protocol):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from flower_collector import gaps
+from flower_collector import gaps, promise
 from flower_collector.availability import Availability
 from flower_collector.buffer import Buffer
 from flower_collector.findings import Findings
@@ -67,6 +67,7 @@ class Duties(threading.Thread):
         totals: Totals,
         found: Findings,
         buffer: Buffer,
+        complete: Callable[[], datetime | None] | None,
         noted: gaps.Gaps,
         broker: Availability,
         database: Availability,
@@ -76,6 +77,7 @@ class Duties(threading.Thread):
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
+        """`complete` tells until when nothing was missed that this broker keeps for nobody (`RedisReceiver`)."""
         super().__init__(name="flower-duties", daemon=True)
         self._store = store
         self._instance = instance
@@ -83,6 +85,7 @@ class Duties(threading.Thread):
         self._totals = totals
         self._found = found
         self._buffer = buffer
+        self._complete = complete
         self._noted = noted
         self._broker = broker
         self._database = database
@@ -93,12 +96,14 @@ class Duties(threading.Thread):
         self._pause = pause
         self._begun_at = self._beaten_at = self._listening_since = clock()
         self._previous: datetime | None = None
-        self._previous_known = False
+        self._committed: datetime | None = None
+        self._previous_known = self._previous_streamed = False
         self._unsettled: list[gaps.Gap] = []
         self._losing = Periodic(timedelta(seconds=5), clock=clock)
         self._trimming = Periodic(timedelta(seconds=10), clock=clock)
         self._partitioning = Periodic(timedelta(hours=1), clock=clock)
         self._stopping = threading.Event()
+        self._resigned = False
         self._leads: bool | None = None
         self._leads_until = clock()
 
@@ -106,6 +111,10 @@ class Duties(threading.Thread):
     def leads(self) -> bool | None:
         """Whether this collector leads; None while that is not known. A lease that was not renewed in time is over."""
         return None if self._leads and self._clock() >= self._leads_until else self._leads
+
+    def resign(self) -> None:
+        """Leave the leader's work to others from the next beat on: nothing is received now. May be called twice."""
+        self._resigned = True
 
     def finish(self) -> None:
         """Say that the collector stops, and end. May be called twice."""
@@ -117,6 +126,8 @@ class Duties(threading.Thread):
         while not self._stopping.wait(BEAT):
             self._once(self.work_once)
         self._once(self._farewell)
+        for gap in self._unsettled:
+            self._noted.note(gap)  # a spool keeps them, where there is one
         self._store.close()
 
     def _once(self, work: Callable[[], None]) -> None:
@@ -126,7 +137,7 @@ class Duties(threading.Thread):
         except errors.WrongSchema as error:
             self._failed(error)
         except errors.Unavailable:
-            # The writing thread tells of it; here only what others ask is set.
+            # The writing threads tell of it; here only what others ask is set.
             self._database.failed()
             self._lead(None)
         except Exception:
@@ -135,8 +146,12 @@ class Duties(threading.Thread):
     def work_once(self) -> None:
         """All duties of one beat. Raises the store's errors."""
         self._learn_previous()
+        committed_at = self._committed_at()
         self._record_gaps()
-        self._beat()
+        self._beat(committed_at)
+        if self._resigned:
+            self._stop_leading()
+            return
         asked_at = self._clock()
         self._lead(leadership.try_lead(self._store, self._instance.id))
         self._leads_until = asked_at + leadership.LEASE.total_seconds()
@@ -145,26 +160,57 @@ class Duties(threading.Thread):
 
     def _farewell(self) -> None:
         self._learn_previous()
+        self._note_given_up()
+        committed_at = self._committed_at()
         self._record_gaps()
         self._await_another()
-        for gap in self._unsettled:
-            self._settle(gap)
-        self._beat()
+        while self._unsettled:
+            self._settle(self._unsettled[0])
+            del self._unsettled[0]
+        self._beat(committed_at)
         self._store.stopped(self._instance)
-        leadership.resign(self._store, self._instance.id)
+        self._stop_leading()
+
+    def _stop_leading(self) -> None:
+        if self._leads is not False:
+            leadership.resign(self._store, self._instance.id)
+            self._lead(False)
+
+    def _note_given_up(self) -> None:
+        """What the database did not take in the time of the stop, and nothing keeps."""
+        if (loss := self._buffer.give_up()) is not None:
+            detail = f"{loss.messages} messages"
+            self._noted.note(gaps.Gap(loss.started_at, self._now(), losses.NOT_WRITTEN, detail))
+            self._metrics.dropped.inc(loss.messages)
+
+    def _committed_at(self) -> datetime | None:
+        """Until when all that was sent is committed or on disk, once the gaps noted by now are recorded.
+
+        None where the broker keeps it for us; the time that we found where there is none of our own yet. A kill loses
+        what came later, and the gap of the absence begins there.
+        """
+        if self._complete is None:
+            return None
+        complete = self._complete()  # before the buffer is asked: what came until then is there
+        waiting = self._buffer.waiting_since
+        if complete is None:
+            return self._committed
+        return complete if waiting is None else min(complete, waiting)
 
     def _await_another(self) -> None:
         """A start and a stop within one beat of a living neighbour would else look like an absence of all."""
         until = self._clock() + LAST_LOOKS * LOOK
         while (
-            any(gap.reason == losses.COLLECTOR_AWAY for gap in self._unsettled)
+            any(gap.all_away for gap in self._unsettled)
             and self._clock() < until
             and collectors.others_may_run(self._store, self._instance.id)
             and not self._another_lives()
         ):
             self._pause(LOOK)
 
-    def _beat(self) -> None:
+    def _beat(self, committed_at: datetime | None) -> None:
+        if any(gap.all_away for gap in self._unsettled):
+            committed_at = self._committed  # that gap is not recorded yet, and dies with us
         instance = replace(self._instance, promise=self._promise())
         totals = self._totals
         self._store.beat(
@@ -172,6 +218,7 @@ class Duties(threading.Thread):
             stored=totals.stored,
             aside=totals.aside + totals.refused,
             lag=totals.lag,
+            committed_at=committed_at,
             broker_away_at=self._broker.away_at,
             found=self._found.told(),
         )
@@ -204,9 +251,11 @@ class Duties(threading.Thread):
         return self._clock() - self._listening_since >= LISTENED
 
     def _learn_previous(self) -> None:
-        """When the cluster's last collector lived: to be asked before our own first beat."""
+        """When the cluster's last collector lived, and what it had committed: to be asked before our own first beat."""
         if not self._previous_known:
             self._previous = self._store.last_beat()
+            self._committed = collectors.last_committed(self._store)
+            self._previous_streamed = collectors.last_promise(self._store) in promise.DURABLE
             self._previous_known = True
 
     def _record_gaps(self) -> None:
@@ -220,23 +269,26 @@ class Duties(threading.Thread):
             try:
                 self._weigh(gap)
             except errors.Unavailable:
-                self._unsettled += waiting[position:]
+                self._unsettled = gaps.folded(self._unsettled + waiting[position:])
                 raise
 
     def _weigh(self, gap: gaps.Gap) -> None:
         """Record the gap, or wait: a collector that beat a moment ago may live, and then nothing was missed."""
         young = self._previous is not None and gap.ended_at - self._previous < ANOTHER_LIVES
-        if gap.reason == losses.COLLECTOR_AWAY and young and self._clock() - self._begun_at < SETTLED:
+        if gap.all_away and young and self._clock() - self._begun_at < SETTLED:
             self._unsettled.append(gap)
             return
         self._settle(gap)
 
     def _settle(self, gap: gaps.Gap) -> None:
-        started_at = gap.started_at or self._previous
-        if started_at is None or (gap.reason == losses.COLLECTOR_AWAY and self._another_lives()):
+        started_at = gap.started_at or (self._committed if gap.all_away else self._previous)
+        if gap.reason == losses.STREAM_LOST and gap.started_at is None and not self._previous_streamed:
+            return  # nobody had read it yet: the add-on or the mode is new, and all that there is is read
+        if started_at is None or (gap.all_away and self._another_lives()):
             return
         ended_at = max(started_at, gap.ended_at)
-        self._store.record_gap(started_at, ended_at, reason=gap.reason, detail=gap.detail, count=gap.count)
+        if not self._store.record_gap(started_at, ended_at, reason=gap.reason, detail=gap.detail, count=gap.count):
+            return
         self._metrics.gaps.labels(gap.reason).inc()
         log.warning(GAP_RECORDED, reason=gap.reason, seconds=(ended_at - started_at).total_seconds(), detail=gap.detail)
 

@@ -52,12 +52,12 @@ def opened(data: bytes, *, origin: Origin, received_at: datetime, tag: int = 0) 
         return _faulty(data, Reason.ENVELOPE, origin, received_at, tag)
 
 
-def opened_mapping(payload: Mapping[str, object], *, origin: Origin, received_at: datetime) -> Message:
+def opened_mapping(payload: Mapping[str, object], *, origin: Origin, received_at: datetime, tag: int = 0) -> Message:
     """The same for an envelope that kombu has parsed already."""
     try:
-        return _message(msgspec.convert(payload, _Envelope), origin, received_at)
+        return _message(msgspec.convert(payload, _Envelope), origin, received_at, tag)
     except (ValueError, RecursionError):
-        return _faulty(ascii(payload).encode(), Reason.ENVELOPE, origin, received_at)
+        return _faulty(ascii(payload).encode(), Reason.ENVELOPE, origin, received_at, tag)
 
 
 def _message(envelope: _Envelope, origin: Origin, received_at: datetime, tag: int = 0) -> Message:

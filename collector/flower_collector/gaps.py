@@ -1,8 +1,16 @@
 """Intervals in which events were or may have been lost: noted by the thread that learns of them, for the beat."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+from flower_store import losses
+
+MOST = 1_000
+"""Gaps that are kept one by one while the database is away; a buffer that overflows makes one every two seconds."""
+
+SEVERAL = "several in a row, while they could not be recorded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +26,28 @@ class Gap:
     detail: str = ""
     count: int | None = None
 
+    @property
+    def all_away(self) -> bool:
+        """Whether it is one only if no other collector lived meanwhile."""
+        return self.started_at is None and self.reason in _AWAY
+
+
+_AWAY = frozenset({losses.COLLECTOR_AWAY, losses.NOT_SUBSCRIBED})
+
+
+def folded(waiting: Sequence[Gap], *, most: int = MOST) -> list[Gap]:
+    """At most so many gaps as they are, and the later ones of each reason as one that spans them all."""
+    kept, later = list(waiting[:most]), dict[str, Gap]()
+    for gap in waiting[most:]:
+        later[gap.reason] = _both(later[gap.reason], gap) if gap.reason in later else gap
+    return kept + list(later.values())
+
+
+def _both(one: Gap, other: Gap) -> Gap:
+    started_at = min(one.started_at, other.started_at) if one.started_at and other.started_at else None
+    count = None if one.count is None or other.count is None else one.count + other.count
+    return Gap(started_at, max(one.ended_at, other.ended_at), one.reason, SEVERAL, count)
+
 
 class Gaps:
     """Gaps not yet recorded."""
@@ -30,6 +60,8 @@ class Gaps:
         """Keep a gap until it can be recorded."""
         with self._lock:
             self._noted.append(gap)
+            if len(self._noted) > 2 * MOST:
+                self._noted = folded(self._noted)
 
     def take(self) -> list[Gap]:
         """All noted gaps, which are then the caller's to record."""

@@ -7,13 +7,13 @@ JSON is read: pickle would run the sender's code, and a 370-byte bz2 message too
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 
 from flower_collector import decoder, probe
 from flower_collector.message import Message
 from flower_collector.reasons import Reason, Refused
+from flower_store import moments
 from flower_store.events import MAX_NAME, SetAside, TaskEvent, WorkerEvent
 
 MAX_BODY = 16 * 1024**2
@@ -29,14 +29,13 @@ _list_of_events = msgspec.json.Decoder(list[msgspec.Raw])
 _python_json = json.JSONDecoder()
 
 
-@dataclass(slots=True)
-class Opened:
+class Opened(msgspec.Struct):
     """What one message held."""
 
-    tasks: list[TaskEvent] = field(default_factory=list)
-    workers: list[WorkerEvent] = field(default_factory=list)
-    aside: list[SetAside] = field(default_factory=list)
-    echoes: list[probe.Echo] = field(default_factory=list)
+    tasks: list[TaskEvent] = []
+    workers: list[WorkerEvent] = []
+    aside: list[SetAside] = []
+    echoes: list[probe.Echo] = []
     not_kept: int = 0
     clocks_clamped: int = 0
 
@@ -49,8 +48,9 @@ def open_message(message: Message) -> Opened:
     except Refused as refused:
         opened.aside.append(set_aside(message, message.body, refused.reason, refused.detail))
         return opened
+    received = moments.micros(message.received_at)
     for raw in elements:
-        _take(opened, message, raw)
+        _take(opened, message, raw, received)
     return opened
 
 
@@ -66,25 +66,26 @@ def set_aside(message: Message, body: bytes, reason: Reason, detail: str) -> Set
     )
 
 
-def _take(opened: Opened, message: Message, raw: bytes) -> None:
+def _take(opened: Opened, message: Message, raw: bytes, received: int) -> None:
     try:
-        decoded = decoder.decode(raw, received_at=message.received_at)
+        decoded = decoder.decode(raw, received=received)
     except decoder.IsProbe:
         _take_echo(opened, message, raw)
         return
     except Refused as refused:
         opened.aside.append(set_aside(message, raw, refused.reason, refused.detail))
         return
+    event = decoded.event
+    if isinstance(event, TaskEvent):
+        opened.tasks.append(event)
+    elif isinstance(event, WorkerEvent):
+        opened.workers.append(event)
+    else:
+        opened.not_kept += 1
     opened.clocks_clamped += decoded.clock_clamped
-    for reason in sorted(decoded.changed):
-        opened.aside.append(set_aside(message, raw, reason, "the event is stored with this mended"))
-    match decoded.event:
-        case TaskEvent() as event:
-            opened.tasks.append(event)
-        case WorkerEvent() as event:
-            opened.workers.append(event)
-        case None:
-            opened.not_kept += 1
+    if decoded.changed:
+        for reason in sorted(decoded.changed):
+            opened.aside.append(set_aside(message, raw, reason, "the event is stored with this mended"))
 
 
 def _take_echo(opened: Opened, message: Message, raw: bytes) -> None:

@@ -108,6 +108,11 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.processes_forgotten = Counter(
+            "flower_collector_processes_forgotten",
+            "Processes of workers that were forgotten because one worker had too many of them",
+            registry=self.registry,
+        )
         self.starts_missing = Counter(
             "flower_collector_starts_missing",
             "Task starts that workers counted and that were not seen when their interval was audited",
@@ -128,6 +133,24 @@ class Metrics:
         self.reconciled = Counter(
             "flower_collector_tasks_reconciled",
             "Unfinished tasks that were closed with the state that the result backend knows",
+            registry=self.registry,
+        )
+        self.commands = Counter(
+            "flower_collector_commands",
+            "Commands that were taken, by kind and outcome: done, failed, unknown",
+            ["kind", "outcome"],
+            registry=self.registry,
+        )
+
+        self.queue_seconds = Histogram(
+            "flower_collector_queue_sample_seconds",
+            "Time for the broker to say how full its queues are",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.queue_failures = Counter(
+            "flower_collector_queue_sample_failures",
+            "Times the broker did not say how full its queues are",
             registry=self.registry,
         )
 
@@ -163,6 +186,9 @@ class Metrics:
             "events_elsewhere (workers publish where nobody listens), workers_silent (they only answer to control)",
             ["kind"],
             registry=self.registry,
+        )
+        self.queues = Gauge(
+            "flower_collector_queues", "Queues of which the broker told the last time", registry=self.registry
         )
         self.leading = Gauge(
             "flower_collector_leader", "1 while this collector does the cluster's duties", registry=self.registry

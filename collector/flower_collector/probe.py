@@ -74,7 +74,7 @@ class Echo:
 
 
 class Echoes:
-    """Hands each echo to whoever waits for one. Heard in the writing thread, so a listener must not block."""
+    """Hands each echo to whoever waits for one. Heard in the opening thread, so a listener must not block."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -25,6 +25,7 @@ from flower_store.events import SetAside
 log = structlog.get_logger()
 
 GATE_DEFECT = "gate defect"
+FOLD_DEFECT = "fold defect"
 OPENING_ENDED = "opening ended"
 
 
@@ -52,10 +53,6 @@ class Pump(threading.Thread):
         self._arrivals = arrivals
         self._echoes = echoes
         self._redaction = redaction
-        # Looked up once: a look-up by label takes longer than the count itself, and each message would need three.
-        self._tasks, self._workers, self._not_kept = (
-            metrics.events.labels(group) for group in ("task", "worker", "not_kept")
-        )
 
     def run(self) -> None:
         """Work until the buffer is drained."""
@@ -79,7 +76,15 @@ class Pump(threading.Thread):
     def _flush(self) -> bool:
         """Give the batch on; False when nobody takes it."""
         batch = self._batcher.take()
-        return batch is None or self._handover.give(batch)
+        if batch is None:
+            return True
+        self._metrics.events.labels("task").inc(len(batch.tasks))
+        self._metrics.events.labels("worker").inc(len(batch.workers))
+        try:
+            batch.fold()
+        except Exception:  # a writing thread meets it again, and sets aside the event that is to blame
+            log.exception(FOLD_DEFECT)
+        return self._handover.give(batch)
 
     def _opened(self, message: Message) -> Opened:
         try:
@@ -90,21 +95,18 @@ class Pump(threading.Thread):
             opened = Opened(aside=[aside])
         if self._redaction is not None:
             self._redaction.apply(opened)
-        self._count(opened)
+        self._count_oddities(opened)
         self._arrivals.note(opened.workers)
         for echo in opened.echoes:
             self._echoes.heard(echo)
         return opened
 
-    def _count(self, opened: Opened) -> None:
-        for counter, number in (
-            (self._tasks, len(opened.tasks)),
-            (self._workers, len(opened.workers)),
-            (self._not_kept, opened.not_kept),
-            (self._metrics.clocks_clamped, opened.clocks_clamped),
-        ):
-            if number:
-                counter.inc(number)
+    def _count_oddities(self, opened: Opened) -> None:
+        """What few messages hold; what all hold is counted once a batch (`_flush`)."""
+        if opened.not_kept:
+            self._metrics.events.labels("not_kept").inc(opened.not_kept)
+        if opened.clocks_clamped:
+            self._metrics.clocks_clamped.inc(opened.clocks_clamped)
         for echo in opened.echoes:
             self._metrics.probe_seconds.observe(echo.delay.total_seconds())
         if opened.aside:

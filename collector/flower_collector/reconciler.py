@@ -75,7 +75,7 @@ class Reconciler(threading.Thread):
             self._unsupported = True
             log.info(NOT_RECONCILING, reason=str(error))
         except errors.Unavailable:
-            return  # the writing thread tells of it
+            return  # the writing threads tell of it
         except Exception as error:  # noqa: BLE001 - a backend's driver raises what it likes
             self._failed(error)
         else:
@@ -109,7 +109,8 @@ class Reconciler(threading.Thread):
     def _failed(self, error: Exception) -> None:
         if not self._failures:
             text = secrets.masked(" ".join(str(error).split()))
-            log.warning(BACKEND_FAILED, error=f"{type(error).__name__}: {text}")
+            whose = "result_backend" if self._settings.result_backend else "the application's"
+            log.warning(BACKEND_FAILED, setting=whose, error=f"{type(error).__name__}: {text}")
         self._failures = min(self._failures + 1, 16)
         self._results = None
 

@@ -18,8 +18,10 @@ _OBJECT = re.compile(r"<[^<>'\"\[\]{}()\n]*+>")
 _SPACE = re.compile(r"\s*+")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _CUT = "..."
-_ESCAPED_LETTER = r"\\(?:x|u00|U000000)(?:3\d|[46][1-9a-f]|[57][\da])"
-"""A letter or digit written as an escape, which Python never does: it may spell a name."""
+_ESCAPED = r"\\(?:x|u00|U000000)(?:2[0de]|3\d|[46][1-9a-f]|[57][\da]|5f)"
+"""A letter, digit or separator written as an escape, which Python never does: it may spell a name."""
+
+_SEPARATORS = r"[-_.\s]"
 
 
 class Unclear(Exception):
@@ -31,9 +33,9 @@ class Names:
 
     def __init__(self, words: tuple[str, ...]) -> None:
         forms = "|".join(_form(word) for word in words) or r"(?!)"
-        self._named = re.compile(rf"{forms}|{_ESCAPED_LETTER}", re.IGNORECASE)
+        self._named = re.compile(rf"{forms}|{_ESCAPED}", re.IGNORECASE)
         # Celery cuts a long key at a space, and may still write its value.
-        self._suspect = re.compile(rf"{forms}|{_ESCAPED_LETTER}|\.\.\.['\"]\s*:", re.IGNORECASE)
+        self._suspect = re.compile(rf"{forms}|{_ESCAPED}|\.\.\.['\"]\s*:", re.IGNORECASE)
 
     def mentioned(self, text: str) -> bool:
         """Whether the text holds one of the names."""
@@ -49,8 +51,8 @@ class Names:
 
 
 def _form(word: str) -> str:
-    """`api_key` also finds `api-key`, `apiKey` and `Api Key`."""
-    return "[-_. ]?".join(re.escape(part) for part in re.split(r"[-_.]+", word) if part)
+    """`api_key` also finds `apiKey` and `API--KEY`, and `password` finds `Pass Word`."""
+    return f"{_SEPARATORS}*+".join(map(re.escape, re.sub(_SEPARATORS, "", word)))
 
 
 class _Scanner:

@@ -71,31 +71,42 @@ Results = Callable[[Sequence[str]], Mapping[str, Outcome]]
 
 def opened(cluster: app.App, url: str) -> Results:
     """The results of the backend at this URL, or of the application's own. Raises Unsupported."""
+    return _asking(backend(cluster, url))
+
+
+def backend(cluster: app.App, url: str) -> Backend:
+    """The backend at this URL, or the application's own, for this caller alone. Raises Unsupported.
+
+    What it reads stays as it is stored: it never becomes an exception of Celery's.
+    """
     celery = cast("Any", cluster)
-    chosen = url or celery.backend_cls or celery.conf.result_backend
-    if not chosen or chosen == "disabled":
+    chosen = url or celery.conf.get(app.BACKEND) or celery.conf.result_backend
+    if not chosen or chosen == app.DISABLED:
         raise Unsupported("no result backend is configured")
     if isinstance(chosen, str) and chosen.partition(":")[0].partition("+")[0] in _UNREADABLE:
         raise Unsupported("results of an rpc backend can be read by the sender of a task alone")
     celery.conf.update(
         result_serializer="json",
         result_accept_content=["json"],
+        # A database is connected to when it is asked; Celery would log a traceback of each attempt.
+        database_create_tables_at_setup=False,
+        result_backend_always_retry=False,
         redis_socket_timeout=TIMEOUT,
         redis_socket_connect_timeout=TIMEOUT,
     )
     kind, address = cast("Any", backends).by_url(chosen, loader=celery.loader)
-    return _asking(kind(app=celery, url=address))
+    made: Backend = kind(app=celery, url=address)
+    if isinstance(made, DisabledBackend):
+        raise Unsupported("no result backend is configured")
+    made.meta_from_decoded = made.exception_to_python = _as_it_is
+    return made
 
 
 def _asking(backend: Backend) -> Results:
-    if isinstance(backend, DisabledBackend):
-        raise Unsupported("no result backend is configured")
     if isinstance(backend, BaseKeyValueStoreBackend):
         return lambda ids: _of_pairs(backend, ids)
     if hasattr(backend, "ResultSession"):
         return lambda ids: _of_database(backend, ids)
-    # As they are stored, and not as Celery would raise them.
-    backend.meta_from_decoded = backend.exception_to_python = _as_it_is
     return lambda ids: _one_by_one(backend, ids)
 
 
@@ -185,9 +196,13 @@ def _exception(result: bytes) -> str | None:
         raised = _raised.decode(result)
     except (ValueError, RecursionError):
         return None
-    message = raised.exc_message
-    parts = message if isinstance(message, list) else [message]
-    return f"{raised.exc_type}({', '.join(map(repr, parts))})"
+    return shown(raised.exc_type, raised.exc_message)
+
+
+def shown(exc_type: object, exc_message: object) -> str:
+    """An exception as Python would show it, from how Celery stores one."""
+    parts = exc_message if isinstance(exc_message, list | tuple) else [exc_message]
+    return f"{exc_type}({', '.join(map(repr, parts))})"
 
 
 def _time(value: object) -> datetime | None:

@@ -35,7 +35,7 @@ class Returns:
         self._unanswered += 1
 
     def heard(self, echo: Echo) -> None:
-        """One came back, to the writing thread. That a count is lost between two threads delays a finding by one."""
+        """One came back, to the opening thread. That a count is lost between two threads delays a finding by one."""
         if echo.probe.instance == self._instance:
             self._unanswered = 0
             self._found.clear(findings.PROBE_LOST)

@@ -9,9 +9,10 @@ import re
 HIDDEN = "********"
 
 _NAMES = re.compile(
-    r"passw|passphrase|secret|token|credential|dsn$|api_?key|access_?key|private_?key|encryption_?key|signing_?key",
-    re.IGNORECASE,
+    r"passw|passphrase|secret|token|credential|dsn$|apikey|accesskey|privatekey|encryptionkey|signingkey", re.IGNORECASE
 )
+"""In a name without its separators."""
+_SEPARATORS = re.compile(r"[-_.\s]+")
 # scheme://user:password@, the password up to the last @ before the path, since it may hold one itself.
 _IN_URL = re.compile(r"(?P<before>\b[a-zA-Z][\w+.-]*://[^\s:/@'\"]*:)[^\s/'\"]+(?P<after>@)")
 
@@ -28,6 +29,5 @@ def masked(value: object) -> object:
 
 
 def _under(name: str, value: object) -> object:
-    if _NAMES.search(name) and isinstance(value, str | int | float) and not isinstance(value, bool) and value != "":
-        return HIDDEN
-    return masked(value)
+    plain = isinstance(value, str | int | float) and not isinstance(value, bool) and value != ""
+    return HIDDEN if plain and _NAMES.search(_SEPARATORS.sub("", name)) else masked(value)

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 
+from flower_collector import broker_address
 from flower_store.settings import SettingError, setting
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -55,10 +56,14 @@ class CollectorSettings:
     # the measured 0.4 kB: over an hour of absence at 1,000 events a second. Bytes, because events differ in size.
     queue_max_bytes: int = setting(
         2 * 1024**3,
-        help="RabbitMQ: bytes the queue may hold; past it the oldest events are dropped; 0 is no bound.",
+        help="RabbitMQ: bytes the queue may hold; past it the oldest events are dropped; 0 is no bound. A broker whose "
+        "disk is full stops all tasks; 2 GiB are five million events. A queue that is there keeps its own bounds "
+        "(docs/rabbitmq.md).",
     )
     queue_max_length: int = setting(
-        0, help="RabbitMQ: messages the queue may hold; past it the oldest are dropped; 0 is no bound."
+        0,
+        help="RabbitMQ: messages the queue may hold; past it the oldest are dropped; 0 is no bound: bytes bound it "
+        "already, and messages differ a thousandfold in size. As queue_max_bytes, for a new queue alone.",
     )
     redis_mode: str = setting(
         "auto",
@@ -70,9 +75,13 @@ class CollectorSettings:
         "",
         help="Redis: key of the stream; by default the app's flower_stream, or flower. and the event exchange.",
     )
-    queue_ttl: timedelta = setting(_NOTHING, help="RabbitMQ: events older than this are dropped unread; 0 is never.")
+    queue_ttl: timedelta = setting(
+        _NOTHING,
+        help="RabbitMQ: events older than this are dropped unread; 0 is never: an old event is history as well. As "
+        "queue_max_bytes, for a new queue alone.",
+    )
     # COPY reaches 47,000 rows a second at 1,000 a batch against 20,200 at 100; past 5,000 only latency grows.
-    batch_size: int = setting(2_000, help="Events after which a batch is written; a message is never split.")
+    batch_size: int = setting(4_000, help="Events after which a batch is written; a message is never split.")
     flush_after: timedelta = setting(
         timedelta(milliseconds=250), help="The longest that an event waits for its batch to fill."
     )
@@ -141,11 +150,17 @@ class CollectorSettings:
     max_event_types: int = setting(
         500, help="Types of events beside Celery's own that get a row of their own; as max_task_names."
     )
+    max_error_groups: int = setting(5_000, help="Groups of errors that get a row of their own; as max_task_names.")
     result_backend: str = setting(
         "",
         secret=True,
         metavar="URL",
         help="Result backend in which unfinished tasks are looked up; empty takes the app's.",
+    )
+    unpickle_results: bool = setting(
+        False,
+        help="Open results that are pickled, for those who ask for one: whoever can write to the result backend can "
+        "then run code here.",
     )
     reconcile_after: timedelta = setting(
         timedelta(minutes=10),
@@ -156,6 +171,16 @@ class CollectorSettings:
     probe_interval: timedelta = setting(
         timedelta(seconds=1),
         help="RabbitMQ, Redis: how often an event of our own is sent to measure the way of events; 0 is never.",
+    )
+    queue_interval: timedelta = setting(
+        timedelta(seconds=10), help="How often the broker is asked how full its queues are; 0 is never."
+    )
+    broker_api: str = setting(
+        "",
+        secret=True,
+        metavar="URL",
+        help="RabbitMQ's management API, such as http://guest:guest@localhost:15672/api/; by default the broker's host "
+        "and user. Where it does not answer, queues are asked for over AMQP, which tells less.",
     )
     collector_address: str = setting(
         "127.0.0.1", help="Address of the collector's health and metrics; 0.0.0.0 in a container."
@@ -174,6 +199,7 @@ class CollectorSettings:
             raise SettingError("broker", "…", "must be a URL, such as redis://localhost:6379/0")
         if self.redis_mode not in REDIS_MODES:
             raise SettingError("redis_mode", self.redis_mode, f"must be one of {', '.join(REDIS_MODES)}")
+        self._check_broker_api()
         self._check_transport_options()
         self._check_redaction()
         if 0 < self.spool_max_bytes < LEAST_SPOOL:
@@ -190,6 +216,12 @@ class CollectorSettings:
         for name in _NOT_NEGATIVE:
             if getattr(self, name) < _NOTHING:
                 raise SettingError(name, getattr(self, name), "must not be negative")
+
+    def _check_broker_api(self) -> None:
+        try:
+            _ = self.broker_api and broker_address.parse(self.broker_api)
+        except ValueError as error:
+            raise SettingError("broker_api", "…", str(error)) from None
 
     def _check_transport_options(self) -> None:
         try:
@@ -216,6 +248,7 @@ class CollectorSettings:
 _NOT_NEGATIVE = (
     "queue_ttl",
     "inspect_interval",
+    "queue_interval",
     "audit_grace",
     "lost_after",
     "stuck_after",
@@ -234,6 +267,7 @@ _RANGES = (
     ("max_queues", 1, 1_000_000),
     ("max_workers", 1, 1_000_000),
     ("max_event_types", 1, 10_000),
+    ("max_error_groups", 1, 100_000),
     ("reconcile_rate", 0, 10_000),
     ("collector_port", 0, _LARGEST_PORT),
 )

@@ -4,25 +4,17 @@ A message's place (`Message.tag`) is its key, so order is the order of arrival, 
 thread. Rows are as they came from the broker: redaction happens when they are read back, at the gate (ADR 15).
 """
 
-import hashlib
 import os
 import sqlite3
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from pathlib import Path
 
-import structlog
-
+from flower_collector.gaps import Gap
 from flower_collector.losing import Losing, Loss
 from flower_collector.message import Message, Origin
 from flower_collector.reasons import Reason
-
-log = structlog.get_logger()
-
-SPOOL_SET_ASIDE = "spool set aside"
 
 LARGEST_CHUNK = 4 * 1024**2
 """Bytes of bodies in one transaction: some thousand messages, for which one wait on the disk is nothing."""
@@ -40,11 +32,8 @@ _PAGE = 4096
 _APPLICATION = 0x464C5233
 """Tells our files from other people's: FLR3."""
 _VERSION = 1
-_PLACES = 64
-"""Files of one cluster on one machine, that is collectors that can have one."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_IN_USE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 _TABLE = """
@@ -53,6 +42,7 @@ CREATE TABLE IF NOT EXISTS message (
   compression TEXT NOT NULL, routing_key TEXT NOT NULL, fault TEXT, body BLOB NOT NULL
 )
 """
+_GAPS = "CREATE TABLE IF NOT EXISTS gap (started_at TEXT, ended_at TEXT, reason TEXT, detail TEXT, count INTEGER)"
 _INSERT = "INSERT OR IGNORE INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _NEXT = "SELECT * FROM message WHERE place > ? ORDER BY place"
 
@@ -133,6 +123,11 @@ class Spool:
             self._unread -= len(messages)
         return messages
 
+    def begin_anew(self) -> None:
+        """Count everything in the file as unread again: what was read is about to be lost from memory."""
+        self._read_to = -1
+        self._unread = self._rows()
+
     def forget(self, place: int) -> None:
         """Delete everything up to this place: it is committed elsewhere."""
         with _told():
@@ -155,10 +150,28 @@ class Spool:
         """What was dropped for want of room since the last call."""
         return self._losing.take()
 
+    def keep(self, gaps: Iterable[Gap]) -> None:
+        """Leave these to whoever opens the file next: the database was not there to record them."""
+        rows = [
+            (one.started_at and one.started_at.isoformat(), one.ended_at.isoformat(), one.reason, one.detail, one.count)
+            for one in gaps
+        ]
+        with _told(), self._transaction():
+            self._file.executemany("INSERT INTO gap VALUES (?, ?, ?, ?, ?)", rows)
+
+    def take_gaps(self) -> list[Gap]:
+        """What was kept, and is now the caller's to record."""
+        with _told(), self._transaction():
+            rows = self._file.execute("DELETE FROM gap RETURNING *").fetchall()
+        return [
+            Gap(began and datetime.fromisoformat(began), datetime.fromisoformat(ended), *rest)
+            for began, ended, *rest in rows
+        ]
+
     def close(self) -> None:
         """Close the file; one that holds nothing is removed."""
         with suppress(sqlite3.Error):
-            if not self._rows():
+            if not self._rows() and not _one(self._file.execute("SELECT count(*) FROM gap")):
                 # In this order: log and file go while the lock is ours, or they might be another's by then.
                 self._file.execute("PRAGMA journal_mode = DELETE").fetchall()
                 self.path.unlink(missing_ok=True)
@@ -185,6 +198,7 @@ class Spool:
         run(f"PRAGMA journal_size_limit = {size // LOGGED}")
         run("BEGIN EXCLUSIVE")  # takes the lock, which this mode keeps
         run(_TABLE)
+        run(_GAPS)
         run(f"PRAGMA application_id = {_APPLICATION}")
         run(f"PRAGMA user_version = {_VERSION}")
         run("COMMIT")
@@ -268,57 +282,6 @@ class Spool:
 
     def _free(self) -> int:
         return _one(self._file.execute("PRAGMA freelist_count"))
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """A spool, and the files that stood in its place and were none."""
-
-    spool: Spool
-    set_aside: Sequence[Path]
-
-
-def opened(directory: Path, *, owner: str, size: int) -> Opening:
-    """The first spool of this owner that no other process has; see `_names`. Raises OSError, sqlite3.Error."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    aside: list[Path] = []
-    for path in _names(directory, owner):
-        try:
-            return Opening(_mended(path, size, aside), aside)
-        except sqlite3.Error as error:
-            if error.sqlite_errorcode & 0xFF not in _IN_USE:
-                raise
-    raise OSError(f"{directory} has {_PLACES} spools in use")
-
-
-def owner_of(cluster: str, broker: str) -> str:
-    """The name under which collectors of this cluster at this broker leave what they could not store."""
-    return f"{cluster}-{hashlib.sha256(broker.encode()).hexdigest()[:8]}"
-
-
-def set_aside(path: Path, error: Exception) -> Path:
-    """Move a file that cannot be read out of the way, with its log, for somebody to look at."""
-    kept = next(to for number in count() if not (to := path.with_suffix(f".broken-{number}")).exists())
-    path.rename(kept)
-    for suffix in ("-wal", "-shm", "-journal"):
-        with suppress(FileNotFoundError):
-            path.with_name(path.name + suffix).rename(kept.with_name(kept.name + suffix))
-    log.error(SPOOL_SET_ASIDE, file=str(path), moved_to=str(kept), error=str(error))
-    return kept
-
-
-def _names(directory: Path, owner: str) -> Iterator[Path]:
-    """What was left behind first, so that it is read; then new names."""
-    paths = [directory / f"{owner}-{place}.spool" for place in range(_PLACES)]
-    yield from sorted(paths, key=lambda path: not path.exists())
-
-
-def _mended(path: Path, size: int, aside: list[Path]) -> Spool:
-    try:
-        return Spool(path, size=size)
-    except Broken as error:
-        aside.append(set_aside(path, error))
-        return Spool(path, size=size)
 
 
 @contextmanager

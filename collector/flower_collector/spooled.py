@@ -1,10 +1,10 @@
 """A buffer that goes on on disk: memory first, then the spool, then memory again for what the disk has not taken yet.
 
-Three threads meet here and none waits for the disk but the spooler (`spooler.py`): the receiver puts, the writing
-thread takes and sends receipts, the spooler moves messages to the disk and back.
+Threads meet here and none waits for the disk but the spooler (`spooler.py`): the receiver puts, the opening
+thread takes, a writing one sends receipts, the spooler moves messages to the disk and back.
 
-    receiver ─▶ head ─────────────────────▶ writing thread     while the head has room
-    receiver ─▶ tail ─▶ spool ─▶ head ────▶ writing thread     from when it has none until spool and tail are empty
+    receiver ─▶ head ─────────────────────▶ opening thread     while the head has room
+    receiver ─▶ tail ─▶ spool ─▶ head ────▶ opening thread     from when it has none until spool and tail are empty
 
 A message that was taken is held until its receipt: a stop must still be able to save it.
 """
@@ -12,9 +12,9 @@ A message that was taken is held until its receipt: a stop must still be able to
 import threading
 from collections import deque
 from collections.abc import Iterable
-from itertools import count
 
 from flower_collector.buffer import Buffer
+from flower_collector.losing import Loss
 from flower_collector.message import Message, Origin
 
 
@@ -28,8 +28,7 @@ class SpooledBuffer(Buffer):
 
     def __init__(self, *, messages: int, size: int, first: int, spooled: bool) -> None:
         """`first` is the first place that is free; `spooled` says whether older messages wait on disk."""
-        super().__init__(messages=max(1, messages // 2), size=max(1, size // 2))
-        self._places = count(first)
+        super().__init__(messages=max(1, messages // 2), size=max(1, size // 2), first=first)
         self._tail: deque[Message] = deque()
         self._tail_bytes = 0
         self._spooling = threading.Event()
@@ -52,12 +51,13 @@ class SpooledBuffer(Buffer):
         """This: receipts tell what need not be saved any more."""
         return self
 
-    def place(self) -> int:
-        """The place of the next message."""
-        return next(self._places)
+    def give_up(self) -> Loss | None:
+        """Nothing: the spooler saves it, and tells what it cannot."""
+        return None
 
     def done(self, tag: int) -> None:
         """Everything up to this place is in the database."""
+        self._forgotten.done(tag)
         with self._changed:
             self._committed = max(self._committed, tag)
             while self._taken and self._taken[0].tag <= self._committed:
@@ -75,7 +75,7 @@ class SpooledBuffer(Buffer):
             self._tail.append(message)
             self._tail_bytes += len(message.body)
             while len(self._tail) > 1 and self._past(len(self._tail), self._tail_bytes):
-                self._losing.lose(self._pop_tail().received_at)
+                self._lose(self._pop_tail())
             self._spooling.set()
 
     def take(self, timeout: float | None) -> Message | None:
@@ -121,6 +121,11 @@ class SpooledBuffer(Buffer):
                 size -= len(chunk[-1].body)
         return chunk
 
+    def saved(self, chunk: list[Message]) -> None:
+        """The disk has them: they outlive this process."""
+        for message in chunk:
+            self._forgotten.release(message.tag)
+
     def put_back(self, chunk: list[Message]) -> None:
         """The disk did not take them."""
         with self._changed:
@@ -159,6 +164,10 @@ class SpooledBuffer(Buffer):
 
     def _room(self) -> bool:
         return not self.is_full()
+
+    def _lose(self, message: Message) -> None:
+        self._forgotten.release(message.tag)
+        self._losing.lose(message.received_at)
 
     def _past(self, messages: int, size: int) -> bool:
         return messages > self._most_messages or size > self._most_bytes

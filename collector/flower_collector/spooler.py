@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -9,9 +10,10 @@ from pathlib import Path
 
 import structlog
 
-from flower_collector import gaps, spool
+from flower_collector import gaps, spool, spools
 from flower_collector.backoff import Backoff
 from flower_collector.losing import Loss
+from flower_collector.message import Message
 from flower_collector.metrics import Metrics
 from flower_collector.spool import Spool
 from flower_collector.spooled import SpooledBuffer
@@ -64,7 +66,7 @@ class Spooler(threading.Thread):
         self._show()
 
     def finish(self) -> None:
-        """Save what is in memory, and end; the writing thread has ended. May be called twice."""
+        """Save what is in memory, and end; the writing threads have ended. May be called twice."""
         self._finishing.set()
         self._buffer.abandon()
 
@@ -102,6 +104,7 @@ class Spooler(threading.Thread):
             except BaseException:
                 self._buffer.put_back(chunk)
                 raise
+            self._buffer.saved(chunk)
             self._metrics.spooled.inc(len(chunk))
 
     def _refill(self) -> None:
@@ -139,7 +142,7 @@ class Spooler(threading.Thread):
         broken.abandon()
         self._spool = None
         with suppress(OSError):
-            spool.set_aside(self._path, error)
+            spools.set_aside(self._path, error)
         self._noted.note(lost_file(self._path, self._now(), f" with {lost} messages"))
 
     def _works(self) -> None:
@@ -164,19 +167,42 @@ class Spooler(threading.Thread):
             self._noted.note(_overflow(loss))
 
     def _save(self) -> None:
-        """The last act: what no receipt came for is in the file when the process is gone."""
+        """The last act: what no receipt came for is in the file when the process is gone, and what is lost is told."""
+        left = deque(self._buffer.unsaved())
         try:
             held = self._opened()
-            held.append(self._buffer.unsaved())
             held.forget(self._buffer.committed)
-            self._show()
+            held.begin_anew()
+            while left:
+                chunk = _chunk(left, held.chunk)
+                held.append(chunk)
+                for _ in chunk:
+                    left.popleft()
             log.info(SPOOL_CLOSED, file=str(self._path), messages=held.rows)
         except (sqlite3.Error, OSError, spool.Broken) as error:
-            log.error(  # noqa: TRY400 - the error says it all
-                SPOOL_FAILED, file=str(self._path), error=str(error), lost=len(self._buffer.unsaved())
-            )
+            log.error(SPOOL_FAILED, file=str(self._path), error=str(error), lost=len(left))  # noqa: TRY400 - it says all
+            if left:
+                self._noted.note(_overflow(Loss(len(left), left[0].received_at, left[-1].received_at)))
         if self._spool is not None:
+            self._leave_gaps(self._spool)
             self._spool.close()
+
+    def _leave_gaps(self, held: Spool) -> None:
+        """To the next start: no beat of ours comes any more that could record them."""
+        with suppress(sqlite3.Error, OSError, spool.Broken):
+            self._show()
+            held.keep(self._noted.take())
+
+
+def _chunk(left: deque[Message], size: int) -> list[Message]:
+    """The first of these, about so many bytes."""
+    chunk: list[Message] = []
+    for message in left:
+        chunk.append(message)
+        size -= len(message.body)
+        if size <= 0:
+            break
+    return chunk
 
 
 def lost_file(path: Path, at: datetime, held: str = "") -> gaps.Gap:

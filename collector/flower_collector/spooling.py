@@ -6,7 +6,7 @@ from pathlib import Path
 
 import structlog
 
-from flower_collector import spool, spooler
+from flower_collector import spool, spooler, spools
 from flower_collector.backoff import Backoff
 from flower_collector.gaps import Gaps
 from flower_collector.metrics import Metrics
@@ -15,6 +15,10 @@ from flower_collector.spooled import SpooledBuffer
 from flower_collector.spooler import Spooler
 
 log = structlog.get_logger()
+
+SPOOL_LEFT_BEHIND = "spool of another collector is read by nobody"
+
+WHAT_TO_DO = "start a collector with the cluster that the file is named after and its broker, or delete the file"
 
 WITHOUT = "past it the oldest messages are dropped while the database is away"
 
@@ -26,10 +30,11 @@ def opened(
     if not (settings.spool_dir and settings.spool_max_bytes):
         log.warning(spooler.NO_SPOOL, reason="none is configured", memory=settings.buffer_max_bytes, then=WITHOUT)
         return None
-    owner = spool.owner_of(settings.cluster, broker)
+    owner = spools.owner_of(settings.cluster, broker)
     try:
         directory = Path(settings.spool_dir).expanduser()
-        opening = spool.opened(directory, owner=owner, size=settings.spool_max_bytes)
+        opening = spools.opened(directory, owner=owner, size=settings.spool_max_bytes)
+        kept = opening.spool.take_gaps()
     except (OSError, RuntimeError, sqlite3.Error, spool.Broken) as error:
         metrics.spool_failures.inc()
         log.warning(spooler.NO_SPOOL, reason=str(error), memory=settings.buffer_max_bytes, then=WITHOUT)
@@ -37,7 +42,11 @@ def opened(
     for path in opening.set_aside:
         metrics.spool_failures.inc()
         noted.note(spooler.lost_file(path, datetime.now(UTC)))
+    for path in spools.left_behind(directory, opening.spool.path):
+        log.warning(SPOOL_LEFT_BEHIND, file=str(path), what_to_do=WHAT_TO_DO)
     found = opening.spool
+    for gap in kept:
+        noted.note(gap)
     log.info(spooler.SPOOL_OPENED, file=str(found.path), messages=found.unread, unredacted=True)
     buffer = SpooledBuffer(
         messages=settings.buffer_size,

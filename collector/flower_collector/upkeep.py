@@ -78,6 +78,6 @@ class Upkeep(threading.Thread):
         try:
             chore.work(self._store, self._stopping)
         except errors.Unavailable:
-            return  # the writing thread tells of it
+            return  # the writing threads tell of it
         except Exception:
             log.exception(CHORE_FAILED, chore=chore.name)

@@ -6,8 +6,8 @@ knows each event, so nothing is counted twice.
 
 import math
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -21,6 +21,7 @@ from flower_collector.metrics import Metrics
 from flower_collector.reasons import Reason
 from flower_store import errors, writes
 from flower_store.events import Event, SetAside, TaskEvent, WorkerEvent
+from flower_store.fold import Folded
 
 log = structlog.get_logger()
 
@@ -37,13 +38,21 @@ LOOK = 0.1
 
 @dataclass(slots=True)
 class Totals:
-    """What was done since the start. Each figure is written by one thread: `aside` by the one that opens messages, the
-    others by the one that writes them; `refused` is what the database would not have."""
+    """What was done since the start. `aside` is written by the thread that opens messages, the others by those that
+    write them; `refused` is what the database would not have."""
 
     stored: int = 0
     aside: int = 0
     refused: int = 0
     lag: timedelta | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, *, stored: int = 0, refused: int = 0, lag: timedelta | None = None) -> None:
+        """What one batch did."""
+        with self._lock:
+            self.stored += stored
+            self.refused += refused
+            self.lag = self.lag if lag is None else lag
 
 
 class BatchWriter:
@@ -53,6 +62,7 @@ class BatchWriter:
         self,
         store: writes.Writer,
         *,
+        totals: Totals,
         database: Availability,
         metrics: Metrics,
         backoff: Backoff,
@@ -68,7 +78,7 @@ class BatchWriter:
         self._now = now
         self._most: int | None = None
         self._told: str | None = None
-        self.totals = Totals()
+        self.totals = totals
 
     def prepare(self, needed: Callable[[], bool]) -> bool:
         """Make the log's partitions, without which a first event of the day would land in the default one.
@@ -82,11 +92,10 @@ class BatchWriter:
             return True
 
     def write(self, batch: Batch) -> bool:
-        """Commit the batch and send its receipts; False when it was given back or given up."""
+        """Commit the batch; False when it was given back or given up."""
         if not self._until_done(lambda: self._write(batch), lambda: batch.waits):
             self._metrics.batches.labels("given_back").inc()
             return False
-        batch.done()
         return True
 
     def probe(self, needed: Callable[[], bool]) -> bool:
@@ -143,14 +152,25 @@ class BatchWriter:
     def _store_in_parts(self, batch: Batch) -> int:
         """In one transaction, or in as many as a slow database needs to end each within its time-out."""
         tasks, most = batch.tasks, self._most or len(batch.tasks)
+        if most >= len(tasks):
+            return self._store_whole(batch)
         try:
-            stored = sum(self._store_all(tasks[at : at + most], ()) for at in range(0, len(tasks) - most, most or 1))
-            begun = (len(tasks) - 1) // most * most if tasks else 0
+            stored = sum(self._store_all(tasks[at : at + most], ()) for at in range(0, len(tasks) - most, most))
+            begun = (len(tasks) - 1) // most * most
             stored += self._store_all(tasks[begun:], batch.workers, batch.aside)
         except errors.StatementTimeout:
-            self._most = max(1, most // 2) if tasks else None
+            self._most = max(1, most // 2)
             raise
-        self._most = most * 2 if most < len(tasks) else None
+        self._most = most * 2
+        return stored
+
+    def _store_whole(self, batch: Batch) -> int:
+        try:
+            stored = self._store_all(batch.tasks, batch.workers, batch.aside, folded=batch.folded)
+        except errors.StatementTimeout:
+            self._most = max(1, len(batch.tasks) // 2) if batch.tasks else None
+            raise
+        self._most = None
         return stored
 
     def _write_around(self, batch: Batch) -> int:
@@ -158,7 +178,7 @@ class BatchWriter:
         refused: list[SetAside] = []
         stored = self._bisect([*batch.tasks, *batch.workers], refused)
         self._metrics.aside.labels(Reason.REFUSED_BY_DATABASE).inc(len(refused))
-        self.totals.refused += len(refused)
+        self.totals.add(refused=len(refused))
         self._keep_aside([*batch.aside, *refused])
         return stored
 
@@ -167,9 +187,10 @@ class BatchWriter:
         tasks: Sequence[TaskEvent],
         workers: Sequence[WorkerEvent],
         aside: Sequence[SetAside] = (),
+        folded: Mapping[str, Folded] | None = None,
     ) -> int:
         try:
-            written = self._store.write(tasks, workers, aside)
+            written = self._store.write(tasks, workers, aside, folded=folded)
         except errors.StoreError:
             raise
         except Exception as error:  # a value that the gate should have stopped: its neighbours must not wait for it
@@ -219,10 +240,10 @@ class BatchWriter:
         self._metrics.batches.labels(outcome).inc()
         self._metrics.batch_events.observe(events)
         self._metrics.stored.inc(stored)
-        self.totals.stored += stored
-        if batch.tasks:
-            self.totals.lag = self._now() - max(event.at for event in batch.tasks)
-            self._metrics.lag.set(self.totals.lag.total_seconds())
+        lag = self._now() - max(event.at for event in batch.tasks) if batch.tasks else None
+        self.totals.add(stored=stored, lag=lag)
+        if lag is not None:
+            self._metrics.lag.set(lag.total_seconds())
 
 
 def _kept(event: Event) -> bytes:

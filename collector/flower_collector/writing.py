@@ -1,6 +1,6 @@
-"""The writing thread: takes batches and writes each until it is committed, given back, or time is up.
+"""A writing thread: takes batches and writes each until it is committed, given back, or time is up.
 
-It alone touches the batch writer, and with it the database connection for events.
+It alone touches its batch writer, and with it a database connection for events.
 """
 
 import threading
@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import structlog
 
-from flower_collector.batcher import Batch
 from flower_collector.handover import Handover
 from flower_collector.writer import BatchWriter
 from flower_store import errors
@@ -26,11 +25,12 @@ class Writing(threading.Thread):
         handover: Handover,
         writer: BatchWriter,
         *,
+        name: str,
         stopping: Callable[[], bool],
         failed: Callable[[errors.StoreError], None],
     ) -> None:
         """`stopping` tells whether nothing more is received: then an outage is not waited for with empty hands."""
-        super().__init__(name="flower-writer", daemon=True)
+        super().__init__(name=name, daemon=True)
         self._handover = handover
         self._writer = writer
         self._stopping = stopping
@@ -50,8 +50,11 @@ class Writing(threading.Thread):
 
     def _work(self) -> None:
         while (batch := self._handover.take()) is not None:
-            if not self._writer.write(batch) and not self._given_back(batch):
+            if self._writer.write(batch):
+                self._handover.settle(batch, committed=True)
+            elif batch.waits:
                 return
-
-    def _given_back(self, batch: Batch) -> bool:
-        return not batch.waits and self._writer.probe(lambda: not self._stopping())
+            else:
+                self._handover.settle(batch, committed=False)
+                if not self._writer.probe(lambda: not self._stopping()):
+                    return

@@ -4,119 +4,118 @@ The log is appended to by COPY, past any temporary table: which events are new i
 locked every task of the batch and whoever logs an event locks its task first (`merge.LOGGED`).
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
 
-from flower_store import counting, event_types, fold, horizon, ids, merge, rows
+from flower_store import copying, counting, event_types, horizon, merge, moments, packing, rows
 from flower_store.counting import Logged
-from flower_store.events import TaskEvent
+from flower_store.fold import Folded
 
 _WAITS = frozenset({event_types.SENT, event_types.RECEIVED, event_types.STARTED})
 
-_Mark = tuple[datetime, int]
-
 
 class _Merged:
-    """A task's row after the merge: its number, its name's id, and what the log holds of it already."""
+    """A task's row after the merge: its number, its name's id, what the log holds of it already, and the batch's part.
 
-    __slots__ = ("id", "logged", "name_id")
+    The batch's part is left as it is: who writes it again, after a broken connection, needs it whole.
+    """
 
-    def __init__(self, row_id: int, name_id: int) -> None:
-        self.id = row_id
-        self.name_id = name_id
+    __slots__ = ("folded", "id", "logged", "name_id")
+
+    def __init__(self, folded: Folded) -> None:
+        self.folded = folded
+        self.id = self.name_id = 0
         self.logged: list[Logged] = []
 
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """Events that were new to the log, and those from before its horizon, which it does not take."""
+    """Events that were new to the log, and those from before its horizon, which it does not take; what is still to be
+    counted of them."""
 
     stored: int
-    too_old: int = 0
+    too_old: int
+    tally: counting.Tally
 
 
-def write(
-    cursor: psycopg.Cursor,
-    cluster_id: int,
-    events: Sequence[TaskEvent],
-    folded: Mapping[str, fold.Folded],
-    found: rows.Ids,
-) -> Appended:
-    """Merge the tasks, log and count what is new. No event may come twice."""
+def prepare(cursor: psycopg.Cursor) -> None:
+    """Make the place for `append`, which needs no answer: in a pipeline."""
     cursor.execute(merge.TEMPORARY)
-    _copy(cursor, merge.COPY_TASKS, [rows.task_line(task_id, task, found) for task_id, task in folded.items()])
-    merged = _merge(cursor, cluster_id, events, folded)
-    # Asked after the merge, whose locks the one who moves the horizon waits for.
-    reached = horizon.read(cursor)
-    recent = events if reached is None else [event for event in events if event.at >= reached]
-    fresh = _fresh(recent, merged)
-    tally = counting.Tally()
-    _copy(cursor, merge.COPY_EVENTS, _lines(fresh, merged, cluster_id, found, tally))
-    tally.write(cursor, cluster_id)
-    return Appended(stored=sum(map(len, fresh.values())), too_old=len(events) - len(recent))
 
 
-def _merge(
-    cursor: psycopg.Cursor, cluster_id: int, events: Sequence[TaskEvent], folded: Mapping[str, fold.Folded]
-) -> dict[str, _Merged]:
-    by_key = {ids.key_text(task_id): task_id for task_id in folded}
-    merged: dict[str, _Merged] = {}
+def append(cursor: psycopg.Cursor, cluster_id: int, folded: Mapping[str, Folded], found: rows.Ids) -> Appended:
+    """Merge the tasks, log what is new."""
+    incoming = [rows.task_row(task_id, task, found) for task_id, task in folded.items()]
+    copying.send(cursor, merge.COPY_TASKS, [row for _, row in incoming])
+    merged = {key: _Merged(task) for (key, _), task in zip(incoming, folded.values(), strict=True)}
+    reached = _merge(cursor, cluster_id, merged)
+    log = _Log(cluster_id, found, since=None if reached is None else moments.micros(reached))
+    for task in merged.values():
+        log.add(task)
+    if log.rows:
+        copying.send(cursor, merge.COPY_EVENTS, log.rows)
+    return Appended(len(log.rows), log.too_old, log.tally)
+
+
+def _merge(cursor: psycopg.Cursor, cluster_id: int, merged: Mapping[bytes, _Merged]) -> datetime | None:
+    """Merge the tasks, and ask what the log holds of those that were there. Returns the log's horizon."""
     old: dict[int, _Merged] = {}
     since: datetime | None = None
-    for key, row_id, name_id, seen_at, new in cursor.execute(merge.MERGE_TASKS, {"cluster": cluster_id}):
-        task = merged[by_key[key]] = _Merged(row_id, name_id)
+    connection = cursor.connection
+    with connection.pipeline():
+        cursor.execute(merge.MERGE_TASKS, {"cluster": cluster_id}, binary=True)
+        asked = horizon.ask(connection)
+    for key, row_id, name_id, seen_at, new in cursor:
+        task = merged[key]
+        task.id, task.name_id = row_id, name_id
         if not new:
             old[row_id] = task
             since = seen_at if since is None else min(since, seen_at)
     if old:
-        until = max(event.at for event in events)
+        until = moments.moment(max(task.folded.last[0] for task in merged.values()))
         parameters = {"ids": list(old), "since": since, "until": until}
-        for row_id, *logged in cursor.execute(merge.LOGGED, parameters):
-            old[row_id].logged.append(Logged(*logged))
-    return merged
+        for row_id, at, digest, code, worker_id, name_id, fields in cursor.execute(
+            merge.LOGGED, parameters, binary=True
+        ):
+            task = old[row_id]
+            eta = fields is not None and packing.has_eta(code, fields)
+            task.logged.append(Logged(moments.micros(at), digest, code, worker_id, name_id, eta))
+    return horizon.answered(asked)
 
 
-def _fresh(events: Iterable[TaskEvent], merged: Mapping[str, _Merged]) -> Mapping[str, list[TaskEvent]]:
-    known: dict[str, set[_Mark]] = {
-        task_id: {(one.at, one.digest) for one in task.logged} for task_id, task in merged.items() if task.logged
-    }
-    fresh: defaultdict[str, list[TaskEvent]] = defaultdict(list)
-    for event in events:
-        marks = known.get(event.task_id)
-        if marks is None or (event.at, event.digest) not in marks:
-            fresh[event.task_id].append(event)
-    return fresh
+class _Log:
+    """The rows of events that are new to the log, and their counts."""
 
+    def __init__(self, cluster_id: int, found: rows.Ids, *, since: int | None) -> None:
+        """`since` is the log's horizon in microseconds; None while there is none."""
+        self._cluster_id = cluster_id
+        self._found = found
+        self._since = since
+        self.rows: list[bytes] = []
+        self.too_old = 0
+        self.tally = counting.Tally()
 
-def _lines(
-    fresh: Mapping[str, list[TaskEvent]],
-    merged: Mapping[str, _Merged],
-    cluster_id: int,
-    found: rows.Ids,
-    tally: counting.Tally,
-) -> list[str]:
-    """The log's lines of new events, which are counted on the way."""
-    lines: list[str] = []
-    for task_id, events in fresh.items():
-        task = merged[task_id]
+    def add(self, task: _Merged) -> None:
+        """Take the events of one task."""
+        found, since = self._found, self._since
+        known = {(one.at, one.digest) for one in task.logged}
         waiting: list[Logged] = []
-        for event in events:
-            row = rows.event_row(event, task.name_id, found)
-            lines.append(rows.event_line(event, row, cluster_id, task.id))
-            tally.event(row, rows.type_name(event, row, found), event.fields)
+        for mark, event in task.folded.events.items():
+            if since is not None and event.micros < since:
+                self.too_old += 1
+                continue
+            if mark in known:
+                continue
+            row, packed = rows.logged(event, task.name_id, found)
+            self.rows.append(rows.event_row(event, row, packed, self._cluster_id, task.id))
+            self.tally.event(row, rows.type_name(event, row, found), event.fields)
             if row.code in _WAITS:
                 waiting.append(row)
+            elif row.code == event_types.FAILED:
+                self.tally.failure(row, found.groups[rows.failure_mark(event)])
         if waiting:
             before = counting.wait(task.logged) if task.logged else None
-            tally.wait(before, counting.wait([*task.logged, *waiting]))
-    return lines
-
-
-def _copy(cursor: psycopg.Cursor, statement: bytes, lines: Sequence[str]) -> None:
-    if lines:
-        with cursor.copy(statement) as copy:
-            copy.write("".join(lines))
+            self.tally.wait(before, counting.wait([*task.logged, *waiting]))

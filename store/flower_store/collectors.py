@@ -1,5 +1,7 @@
-"""Which collectors of a cluster run, by their own word."""
+"""Which collectors of a cluster run, and what they had done, by their own word."""
 
+from datetime import datetime
+from typing import LiteralString
 from uuid import UUID
 
 from flower_store import writes
@@ -20,3 +22,26 @@ SELECT EXISTS (
   SELECT FROM collector WHERE cluster_id = %s AND id <> %s AND stopped_at IS NULL AND beat_at > now() - interval '10 s'
 )
 """
+
+
+def last_promise(writer: writes.Writer) -> str:
+    """What the cluster's last collector promised; nothing where there was none."""
+    with writer.session() as connection:
+        row = connection.execute(_LAST_PROMISE, (writer.cluster_id,)).fetchone()
+    return row[0] if row else ""
+
+
+_LAST_PROMISE: LiteralString = "SELECT promise FROM collector WHERE cluster_id = %s ORDER BY beat_at DESC LIMIT 1"
+
+
+def last_committed(writer: writes.Writer) -> datetime | None:
+    """Until when everything sent to this cluster was committed, by its collectors' beats; None if there was none.
+
+    Where the broker keeps events for them, that is the last beat.
+    """
+    with writer.session() as connection:
+        row = connection.execute(_LAST_COMMITTED, (writer.cluster_id,)).fetchone()
+    return row[0] if row else None
+
+
+_LAST_COMMITTED: LiteralString = "SELECT max(coalesce(committed_at, beat_at)) FROM collector WHERE cluster_id = %s"

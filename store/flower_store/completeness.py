@@ -27,6 +27,10 @@ MOST_AGAIN = 500
 KEPT = timedelta(days=30)
 """How long what was audited is kept, as long as tasks are by default; a process that fell silent, a tenth of it."""
 
+MOST_PROCESSES = 1_000
+"""Processes that are known of one worker, those last heard of: a worker has one at a time, and whoever makes up
+heartbeats has millions. One that restarts every minute fills sixteen hours with it."""
+
 SLACK = timedelta(milliseconds=500)
 """Events of an interval by their clock may be so far outside of it by their time: a process reads its clock twice,
 and may be interrupted in between. Under the time that a restarted worker needs until it starts a task."""
@@ -36,11 +40,13 @@ Who = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """What one round did: heartbeats weighed, starts found missing in new intervals, intervals corrected."""
+    """What one round did: heartbeats weighed, starts found missing in new intervals, intervals corrected, and
+    processes forgotten because their worker has had too many."""
 
     beats: int
     missing: int
     corrected: int
+    forgotten: int
 
 
 def audit(
@@ -55,10 +61,11 @@ def audit(
         connection.execute(_ALONE, (store.cluster_id,))
         beats = _take(connection, store.cluster_id, grace)
         found = _intervals(connection, beats)
+        forgotten = _forget(connection, {worker_id for worker_id, _ in beats})
         counted = _explained(connection, store.cluster_id, _counted(connection, store.cluster_id, found))
         _keep(connection, store.cluster_id, counted)
         corrected = _again(connection, store.cluster_id, again_for)
-    return Audited(sum(map(len, beats.values())), sum(one.missing for one in counted), corrected)
+    return Audited(sum(map(len, beats.values())), sum(one.missing for one in counted), corrected, forgotten)
 
 
 def prune(store: writes.Writer, *, kept: timedelta = KEPT) -> None:
@@ -93,6 +100,11 @@ def _intervals(connection: psycopg.Connection, beats: Mapping[Who, Sequence[Beat
             )  # fmt: skip
     _many(connection, _MOVE, moved)
     return found
+
+
+def _forget(connection: psycopg.Connection, workers: Iterable[int]) -> int:
+    """Of each of these workers all processes but the last ones; returns how many."""
+    return connection.execute(_FORGET_PROCESSES, (list(workers), MOST_PROCESSES)).rowcount
 
 
 def _processes(connection: psycopg.Connection, who: Iterable[Who]) -> dict[Who, Process]:
@@ -131,7 +143,7 @@ def _counted(connection: psycopg.Connection, cluster_id: int, found: Sequence[In
             started, others = seen.get(position, (0, 0))
             silent = losses.EVENTS_OFF if not started and not others else losses.UNKNOWN
             one = replace(interval, seen=started)
-            counted.append(replace(one, cause=silent if one.missing else None))
+            counted.append(replace(one, cause=silent if one.missing else None, gap_id=None))
     return counted
 
 
@@ -145,7 +157,22 @@ def _explained(connection: psycopg.Connection, cluster_id: int, counted: Sequenc
     ]
     rows = connection.execute(_GAPS, (*columns, cluster_id)).fetchall()
     gaps = {id(short[position - 1]): (reason, gap_id) for position, reason, gap_id in rows}
-    return [_with_gap(one, gaps.get(id(one))) for one in counted]
+    found = [_with_gap(one, gaps.get(id(one))) for one in counted]
+    return _switched_off(connection, cluster_id, found)
+
+
+def _switched_off(connection: psycopg.Connection, cluster_id: int, found: Sequence[Interval]) -> list[Interval]:
+    """With a gap for the time in which processes sent no task events: one for all of them, as long as it lasts."""
+    told = [one for one in found if one.cause != losses.EVENTS_OFF]
+    for episode in intervals.ranges(one for one in found if one.cause == losses.EVENTS_OFF):
+        parameters = {
+            "cluster": cluster_id, "from": episode[0].began_at, "until": max(one.ended_at for one in episode),
+            "workers": list({one.worker_id for one in episode}),
+        }  # fmt: skip
+        row = connection.execute(_LONGER_GAP, parameters).fetchone()
+        row = row or connection.execute(_NEW_GAP, parameters).fetchone()
+        told += [replace(one, gap_id=row[0] if row else None) for one in episode]
+    return told
 
 
 def _with_gap(interval: Interval, gap: tuple[str, int] | None) -> Interval:
@@ -185,6 +212,7 @@ def _again(connection: psycopg.Connection, cluster_id: int, within: timedelta) -
     now = _explained(connection, cluster_id, _counted(connection, cluster_id, due))
     before = {one.id: one for one in due}
     _store(connection, cluster_id, now)
+    connection.execute(_DROP_GAPS, (cluster_id, within))
     return sum(before[one.id] != one for one in now)
 
 
@@ -241,6 +269,13 @@ ON CONFLICT (worker_id, pid) DO UPDATE SET incarnation = excluded.incarnation, b
   received_at = excluded.received_at, idle_at = excluded.idle_at, idle_clock = excluded.idle_clock
 """
 
+_FORGET_PROCESSES: LiteralString = """
+DELETE FROM process p USING unnest(%s::integer[]) AS w (id) CROSS JOIN LATERAL (
+  SELECT pid FROM process WHERE worker_id = w.id ORDER BY received_at DESC, pid OFFSET %s
+) old
+WHERE p.worker_id = w.id AND p.pid = old.pid
+"""
+
 # One reading of the log for all intervals of a stretch of time. A process that was heard of at all in an interval sends
 # task events; starts are told apart by their clock, which a process gives once.
 _COUNT: LiteralString = """
@@ -262,11 +297,39 @@ SELECT i.position, g.reason, g.id FROM
   unnest(%s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[])
   WITH ORDINALITY AS i (began_at, ended_at, received_from, received_to, position)
 CROSS JOIN LATERAL (
-  SELECT reason, id FROM gap WHERE cluster_id = %s AND (
+  SELECT reason, id FROM gap WHERE cluster_id = %s AND reason <> 'events_off' AND (
     started_at <= i.ended_at + interval '2 s' AND ended_at >= i.began_at - interval '2 s' OR
     started_at <= i.received_to + interval '2 s' AND ended_at >= i.received_from - interval '2 s')
   ORDER BY least(ended_at, i.ended_at) - greatest(started_at, i.began_at) DESC, id LIMIT 1
 ) g
+"""
+
+_WHOSE: LiteralString = """
+(SELECT CASE WHEN count(*) = 1 THEN min(hostname) ELSE 'several workers' END FROM worker WHERE id = ANY(%(workers)s))
+"""
+
+_LONGER_GAP: LiteralString = f"""
+UPDATE gap SET started_at = least(started_at, %(from)s), ended_at = greatest(ended_at, %(until)s),
+  detail = CASE WHEN detail = {_WHOSE} THEN detail ELSE 'several workers' END
+WHERE id = (
+  SELECT id FROM gap WHERE cluster_id = %(cluster)s AND reason = 'events_off'
+  AND started_at <= %(until)s + interval '1 minute' AND ended_at >= %(from)s - interval '1 minute'
+  ORDER BY ended_at DESC LIMIT 1
+) RETURNING id
+"""
+
+_NEW_GAP: LiteralString = f"""
+INSERT INTO gap (cluster_id, started_at, ended_at, reason, detail)
+VALUES (%(cluster)s, %(from)s, %(until)s, 'events_off', {_WHOSE}) RETURNING id
+"""
+
+# Events that came after all leave nothing of it.
+_DROP_GAPS: LiteralString = """
+DELETE FROM gap WHERE cluster_id = %s AND reason = 'events_off' AND ended_at > now() - %s
+AND NOT EXISTS (
+  SELECT FROM completeness c WHERE c.cluster_id = gap.cluster_id AND c.missing > 0
+  AND c.ended_at BETWEEN gap.started_at AND gap.ended_at AND c.gap_id = gap.id
+)
 """
 
 _FIELDS = (

@@ -4,38 +4,42 @@ Counts depend on the log alone: `tests/store/recount.py` computes every row of t
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import psycopg
 
-from flower_store import event_types, fold, histograms, packing
+from flower_store import event_types, fold, groups, histograms, moments
 
-_MICROSECONDS = 1_000_000
+_Key = tuple[Any, ...]
+"""Of a row: its time, then what it is of, then what it counts."""
+
+NAME: Final = 1
+WORKER: Final = 2
+"""What the hours of `rollup_1h_by` and `histogram_1h_by` are of: a name at all workers, a worker with all names."""
 
 
 class Logged(msgspec.Struct, frozen=True, gc=False):
-    """What counts of one event of the log. `fields` is only there where it says whether the task has an ETA."""
+    """What counts of one event of the log, at a time in microseconds; `eta` where it tells that the task has one."""
 
-    at: datetime
+    at: int
     digest: int
     code: int
     worker_id: int
     name_id: int
-    fields: str | None = None
+    eta: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """How long a task waited, and where that counts: at its start, under the name that is logged with it."""
+    """Microseconds that a task waited, and where that counts: at its start, under the name that is logged with it."""
 
-    at: datetime
+    at: int
     name_id: int
     worker_id: int
-    seconds: float
+    micros: int
 
 
 def wait(events: Iterable[Logged]) -> Wait | None:
@@ -51,22 +55,23 @@ def wait(events: Iterable[Logged]) -> Wait | None:
             first[event.code] = event
     started = first.get(event_types.STARTED)
     begun = first.get(event_types.SENT) or first.get(event_types.RECEIVED)
-    if started is None or begun is None or packing.has_eta(begun.code, begun.fields or ""):
+    if started is None or begun is None or begun.eta:
         return None
-    seconds = max(0.0, (started.at - begun.at).total_seconds())
-    return Wait(started.at, started.name_id, started.worker_id, seconds)
+    return Wait(started.at, started.name_id, started.worker_id, max(0, started.at - begun.at))
 
 
 class Tally:
     """Counts of one batch. Sums are whole microseconds: exact in any order, as sums of floats are not."""
 
     def __init__(self) -> None:
-        self._rollup: defaultdict[tuple[datetime, int, int, str], list[int]] = defaultdict(lambda: [0, 0, 0])
-        self._histogram: defaultdict[tuple[datetime, int, int, int, int], list[int]] = defaultdict(lambda: [0, 0])
+        self._rollup: defaultdict[tuple[int, int, int, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+        self._histogram: defaultdict[tuple[int, int, int, int, int], list[int]] = defaultdict(lambda: [0, 0])
+        self._errors: defaultdict[tuple[int, int, int, int], list[int]] = defaultdict(lambda: [0])
+        self._groups: dict[int, groups.Failures] = {}
 
     def event(self, event: Logged, event_type: str, fields: Mapping[str, object]) -> None:
         """Count an event that is new to the log."""
-        minute = event.at.replace(second=0, microsecond=0)
+        minute = event.at - event.at % moments.MINUTE
         counted = self._rollup[minute, event.name_id, event.worker_id, event_type]
         counted[0] += 1
         if event.code != event_types.SUCCEEDED:
@@ -74,8 +79,20 @@ class Tally:
         runtime = fold.number(fields, "runtime")
         if runtime is not None:
             counted[1] += 1
-            counted[2] += round(runtime * _MICROSECONDS)
-            self._measure((minute, event.name_id, event.worker_id), histograms.RUNTIME, runtime)
+            micros = round(runtime * moments.SECOND)
+            counted[2] += micros
+            self._measure((minute, event.name_id, event.worker_id), histograms.RUNTIME, micros)
+
+    def failure(self, event: Logged, group_id: int) -> None:
+        """Count a failure that is new to the log in its error group."""
+        self._errors[event.at - event.at % moments.MINUTE, group_id, event.name_id, event.worker_id][0] += 1
+        found = self._groups.get(group_id)
+        if found is None:
+            self._groups[group_id] = groups.Failures(1, event.at, event.at)
+            return
+        found.count += 1
+        found.first = min(found.first, event.at)
+        found.last = max(found.last, event.at)
 
     def wait(self, before: Wait | None, after: Wait | None) -> None:
         """Count a task's wait, in the place of what it was before the batch."""
@@ -83,30 +100,45 @@ class Tally:
             return
         for found, sign in ((before, -1), (after, 1)):
             if found is not None:
-                minute = found.at.replace(second=0, microsecond=0)
-                self._measure((minute, found.name_id, found.worker_id), histograms.WAIT, found.seconds, sign)
+                minute = found.at - found.at % moments.MINUTE
+                self._measure((minute, found.name_id, found.worker_id), histograms.WAIT, found.micros, sign)
 
     def write(self, cursor: psycopg.Cursor, cluster_id: int) -> None:
         """Add the counts to their tables, minutes and hours, in the order of their keys."""
-        for counts, (by_minute, by_hour) in ((self._rollup, _ROLLUPS), (self._histogram, _HISTOGRAMS)):
+        kinds = ((self._rollup, _ROLLUPS), (self._histogram, _HISTOGRAMS), (self._errors, _ERRORS))
+        for counts, (by_minute, by_hour, *by_one) in kinds:
+            hours = _summed(counts, _of_hour)
             _add(cursor, by_minute, cluster_id, counts)
-            _add(cursor, by_hour, cluster_id, _hourly(counts))
+            _add(cursor, by_hour, cluster_id, hours)
+            for statement in by_one:
+                _add(cursor, statement, cluster_id, _summed(hours, _of_name_and_of_worker))
+        if self._groups:
+            groups.count(cursor, self._groups)
 
-    def _measure(self, where: tuple[datetime, int, int], measure: int, seconds: float, sign: int = 1) -> None:
+    def _measure(self, where: tuple[int, int, int], measure: int, micros: int, sign: int = 1) -> None:
         # The slot of what is summed: a run time of 0.70000027 s would else lie past the bound of the 0.7 s it adds.
-        microseconds = round(seconds * _MICROSECONDS)
-        counted = self._histogram[*where, measure, histograms.slot(microseconds / _MICROSECONDS)]
+        counted = self._histogram[*where, measure, histograms.slot(micros / moments.SECOND)]
         counted[0] += sign
-        counted[1] += sign * microseconds
+        counted[1] += sign * micros
 
 
-def _hourly(counts: Mapping[Any, list[int]]) -> dict[Any, list[int]]:
-    """The same by the hour. The time stands first in a key."""
+def _of_hour(key: _Key) -> tuple[_Key, ...]:
+    at, *rest = key
+    return ((at - at % moments.HOUR, *rest),)
+
+
+def _of_name_and_of_worker(key: _Key) -> tuple[_Key, ...]:
+    at, name_id, worker_id, *rest = key
+    return (at, NAME, name_id, *rest), (at, WORKER, worker_id, *rest)
+
+
+def _summed(counts: Mapping[Any, list[int]], keys: Callable[[_Key], tuple[_Key, ...]]) -> dict[Any, list[int]]:
+    """The same under other, fewer keys."""
     found: dict[Any, list[int]] = {}
-    for (at, *rest), numbers in counts.items():
-        key = (at.replace(minute=0), *rest)
-        there = found.get(key)
-        found[key] = numbers if there is None else [one + other for one, other in zip(there, numbers, strict=True)]
+    for key, numbers in counts.items():
+        for other in keys(key):
+            there = found.get(other)
+            found[other] = numbers if there is None else [one + more for one, more in zip(there, numbers, strict=True)]
     return found
 
 
@@ -115,14 +147,16 @@ def _add(cursor: psycopg.Cursor, statement: bytes, cluster_id: int, counts: Mapp
     a batch took."""
     if counts:
         rows = [(*key, *counts[key]) for key in sorted(counts)]
-        cursor.execute(statement, (cluster_id, *map(_array, zip(*rows, strict=True))))
+        times, *columns = zip(*rows, strict=True)
+        buckets = {at: str(moments.moment(at)) for at in set(times)}
+        cursor.execute(statement, (cluster_id, _array([buckets[at] for at in times]), *map(_array, columns)))
 
 
-def _array(values: Sequence[int | str | datetime]) -> str:
-    if isinstance(values[0], int):
-        return f"{{{','.join(map(str, values))}}}"
-    quoted = {value: _quoted(str(value)) for value in set(values)}
-    return f"{{{','.join([quoted[value] for value in values])}}}"
+def _array(values: Sequence[object]) -> str:
+    if isinstance(values[0], str):
+        quoted = {value: _quoted(str(value)) for value in set(values)}
+        values = [quoted[value] for value in values]
+    return f"{{{','.join(map(str, values))}}}"
 
 
 def _quoted(text: str) -> str:
@@ -130,27 +164,35 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _rollup(table: str) -> bytes:
+def _upsert(table: str, keys: Mapping[str, str], sums: Mapping[str, str]) -> bytes:
+    """Columns by name with their types; what is numeric comes in whole microseconds and is kept in seconds."""
+    names = ", ".join((*keys, *sums))
+    arrays = ", ".join(f"%s::{kind}[]" for kind in (*keys.values(), *sums.values()))
+    summed = (f"u.{name} * 0.000001" if kind == "numeric" else f"u.{name}" for name, kind in sums.items())
+    values = ", ".join((*(f"u.{name}" for name in keys), *summed))
+    added = ", ".join(f"{name} = r.{name} + excluded.{name}" for name in sums)
     return (
-        f"INSERT INTO {table} AS r (cluster_id, bucket, name_id, worker_id, type, count, runtime_count, runtime_sum) "
-        "SELECT %s, u.a, u.b, u.c, u.d, u.e, u.f, u.g * 0.000001 FROM unnest(%s::timestamptz[], %s::integer[], "
-        "%s::integer[], %s::text[], %s::bigint[], %s::bigint[], %s::numeric[]) "
-        "WITH ORDINALITY AS u(a, b, c, d, e, f, g, n) ORDER BY n "
-        "ON CONFLICT (cluster_id, bucket, name_id, worker_id, type) DO UPDATE SET count = r.count + excluded.count, "
-        "runtime_count = r.runtime_count + excluded.runtime_count, runtime_sum = r.runtime_sum + excluded.runtime_sum"
+        f"INSERT INTO {table} AS r (cluster_id, {names}) SELECT %s, {values} FROM unnest({arrays}) "
+        f"WITH ORDINALITY AS u({names}, n) ORDER BY n ON CONFLICT (cluster_id, {', '.join(keys)}) DO UPDATE SET {added}"
     ).encode()
 
 
-def _histogram(table: str) -> bytes:
-    return (
-        f"INSERT INTO {table} AS r (cluster_id, bucket, name_id, worker_id, measure, slot, count, sum) "
-        "SELECT %s, u.a, u.b, u.c, u.d, u.e, u.f, u.g * 0.000001 FROM unnest(%s::timestamptz[], %s::integer[], "
-        "%s::integer[], %s::smallint[], %s::smallint[], %s::bigint[], %s::numeric[]) "
-        "WITH ORDINALITY AS u(a, b, c, d, e, f, g, n) ORDER BY n "
-        "ON CONFLICT (cluster_id, bucket, name_id, worker_id, measure, slot) "
-        "DO UPDATE SET count = r.count + excluded.count, sum = r.sum + excluded.sum"
-    ).encode()
+_BOTH = {"bucket": "timestamptz", "name_id": "integer", "worker_id": "integer"}
+_ONE = {"bucket": "timestamptz", "by": "smallint", "id": "integer"}
+_TYPE = {"type": "text"}
+_SLOT = {"measure": "smallint", "slot": "smallint"}
+_COUNTS = {"count": "bigint", "runtime_count": "bigint", "runtime_sum": "numeric"}
+_SUMS = {"count": "bigint", "sum": "numeric"}
+_GROUP = {"bucket": "timestamptz", "group_id": "integer", "name_id": "integer", "worker_id": "integer"}
 
-
-_ROLLUPS = (_rollup("rollup_1m"), _rollup("rollup_1h"))
-_HISTOGRAMS = (_histogram("histogram_1m"), _histogram("histogram_1h"))
+_ROLLUPS = (
+    _upsert("rollup_1m", _BOTH | _TYPE, _COUNTS),
+    _upsert("rollup_1h", _BOTH | _TYPE, _COUNTS),
+    _upsert("rollup_1h_by", _ONE | _TYPE, _COUNTS),
+)
+_HISTOGRAMS = (
+    _upsert("histogram_1m", _BOTH | _SLOT, _SUMS),
+    _upsert("histogram_1h", _BOTH | _SLOT, _SUMS),
+    _upsert("histogram_1h_by", _ONE | _SLOT, _SUMS),
+)
+_ERRORS = (_upsert("error_1m", _GROUP, {"count": "bigint"}), _upsert("error_1h", _GROUP, {"count": "bigint"}))

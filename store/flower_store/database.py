@@ -88,26 +88,25 @@ def milliseconds(limit: timedelta) -> str:
 _DIALECT = "postgresql+psycopg://"
 """The driver makes the connections from libpq's URL: SQLAlchemy's own form of it knows fewer."""
 
-_ONE_TRANSACTION = sqlalchemy.text(
-    "SELECT set_config('statement_timeout', :limit, true), set_config('TimeZone', 'UTC', true)"
-)
-"""Set for the transaction: a pool in transaction mode takes no options at the start and gives others what is set."""
+
+def _limited(limit: timedelta) -> str:
+    """Set for the transaction: a pool in transaction mode takes no options and gives others what is set."""
+    return f"SET LOCAL statement_timeout = {milliseconds(limit)}; SET LOCAL TimeZone = 'UTC'"
 
 
 class Reader:
     """A pool of asynchronous connections for reading; each statement is bounded in time."""
 
     def __init__(self, settings: StoreSettings) -> None:
-        self._limit = (settings.database_read_timeout + MARGIN).total_seconds()
-        self._parameters = {"limit": milliseconds(settings.database_read_timeout)}
+        self._timeout = settings.database_read_timeout
         self._url = libpq_url(settings.database_url)
         self._engine: AsyncEngine = create_async_engine(
             _DIALECT,
             async_creator=self._made,
+            isolation_level="AUTOCOMMIT",  # the driver's own BEGIN would be a round trip of its own
             pool_size=settings.database_pool_size,
             max_overflow=settings.database_pool_size,
             pool_timeout=5,
-            pool_pre_ping=True,
             pool_recycle=1800,
         )
 
@@ -117,18 +116,33 @@ class Reader:
 
         With REPEATABLE READ all its statements see one moment.
         """
-        limit = asyncio.timeout(self._limit)
+        seconds = (self._timeout + MARGIN).total_seconds()
+        limit = asyncio.timeout(seconds)
         try:
             async with limit:
                 with errors.translated():
-                    async with self._engine.connect() as connection:
-                        await connection.execution_options(isolation_level=isolation)
-                        await connection.execute(_ONE_TRANSACTION, self._parameters)
+                    connection = await self._begun(isolation)
+                    try:
                         yield connection
+                    finally:
+                        await asyncio.shield(asyncio.create_task(connection.close()))
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            raise errors.StatementTimeout(f"the database gave no answer within {self._limit:g} s") from error
+            raise errors.StatementTimeout(f"the database gave no answer within {seconds:g} s") from error
+
+    async def _begun(self, isolation: IsolationLevel, *, tries: int = 2) -> AsyncConnection:
+        """A connection in a transaction. One that was cut off while it lay in the pool is replaced, with all others."""
+        connection = await self._engine.connect()
+        try:
+            await connection.exec_driver_sql(f"BEGIN ISOLATION LEVEL {isolation}; {_limited(self._timeout)}")
+        except BaseException as error:
+            await asyncio.shield(asyncio.create_task(connection.close()))
+            cut = isinstance(error, sqlalchemy.exc.DBAPIError) and error.connection_invalidated
+            if not cut or tries == 1:
+                raise
+            return await self._begun(isolation, tries=tries - 1)
+        return connection
 
     async def close(self) -> None:
         """Close every connection. May be called twice."""
@@ -149,7 +163,7 @@ def connect(database_url: str, *, timeout: timedelta = timedelta(seconds=30)) ->
         poolclass=sqlalchemy.NullPool,
     )
     with errors.translated(), engine.begin() as connection:
-        connection.execute(_ONE_TRANSACTION, {"limit": milliseconds(timeout)})
+        connection.exec_driver_sql(_limited(timeout))
         yield connection
 
 

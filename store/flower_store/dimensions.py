@@ -7,6 +7,7 @@ one. Collectors that add names at the same moment may pass the bound by what eac
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -17,16 +18,21 @@ OVERFLOW = "(overflow)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """How many names of each kind a cluster may have."""
+    """How many names of each kind, and groups of errors, a cluster may have."""
 
     names: int = 10_000
     queues: int = 10_000
     workers: int = 10_000
     types: int = 500
+    groups: int = 5_000
 
 
 class Dimension:
     """Ids of one table's names for one cluster. The connection must be in autocommit mode."""
+
+    kind: ClassVar[LiteralString] = "text"
+    """The type of the column."""
+    overflow: ClassVar[str] = OVERFLOW
 
     def __init__(self, table: str, column: str, cluster_id: int, *, most: int) -> None:
         self._cluster_id = cluster_id
@@ -35,17 +41,17 @@ class Dimension:
         self._full = False
         self.overflow_id = -1
         self._overflowed = 0
-        parts = {"table": sql.Identifier(table), "name": sql.Identifier(column)}
+        parts = {"table": sql.Identifier(table), "name": sql.Identifier(column), "kind": sql.SQL(self.kind)}
         self._insert = sql.SQL(
             "INSERT INTO {table} (cluster_id, {name}) SELECT %s, n FROM unnest(%s::text[]) AS n ORDER BY n "
             "ON CONFLICT (cluster_id, {name}) DO NOTHING"
         ).format(**parts)
         self._select = sql.SQL(
-            "SELECT {name}, id FROM {table} WHERE cluster_id = %s AND {name} = ANY(%s::text[])"
+            "SELECT {name}::text, id FROM {table} WHERE cluster_id = %s AND {name} = ANY(%s::{kind}[])"
         ).format(**parts)
         self._count = sql.SQL("SELECT count(*) FROM {table} WHERE cluster_id = %s").format(**parts)
 
-    def ids(self, connection: psycopg.Connection, names: Iterable[str]) -> dict[str, int]:
+    def ids(self, connection: psycopg.Connection, names: Iterable[str | None]) -> dict[str, int]:
         """The ids of these names; those that are new get a row, or share the last one. Empty names have none."""
         wanted = {name for name in names if name}
         missing = sorted(wanted - self._ids.keys())
@@ -66,7 +72,7 @@ class Dimension:
             room = self._room(connection)
             found |= self._added(connection, absent[:room])
             if absent[room:]:
-                self.overflow_id = self._added(connection, [OVERFLOW])[OVERFLOW]
+                self.overflow_id = self._added(connection, [self.overflow])[self.overflow]
                 self._overflowed += len(absent[room:])
         # The bound on rows is one on memory, too: names past it are not remembered.
         self._ids |= found
@@ -81,8 +87,11 @@ class Dimension:
 
     def _added(self, connection: psycopg.Connection, names: list[str]) -> dict[str, int]:
         if names:
-            connection.execute(self._insert, (self._cluster_id, names))
+            self._add(connection, names)
         return self._found(connection, names)
+
+    def _add(self, connection: psycopg.Connection, names: list[str]) -> None:
+        connection.execute(self._insert, (self._cluster_id, names))
 
     def _found(self, connection: psycopg.Connection, names: list[str]) -> dict[str, int]:
         return dict(connection.execute(self._select, (self._cluster_id, names)).fetchall())

@@ -9,6 +9,8 @@ from datetime import datetime
 
 import msgspec
 
+from flower_store import moments
+
 MAX_TASK_ID = 1024
 """Characters. Celery's own ids have 36; a longer one than this is nobody's id."""
 
@@ -19,21 +21,31 @@ MAX_NAME = 512
 class TaskEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One `task-*` event.
 
-    `at` is the event's own time (the sender's clock, UTC; `utcoffset` is never applied), `received_at` the
-    collector's. `clock` is the sender's Lamport clock, 0 where it has none. `digest` is a signed 32-bit hash of the
-    event's bytes: the same event delivered twice has the same one. `fields` holds everything else that the event
-    carries, as JSON values.
+    `micros` is the event's own time (the sender's clock; `utcoffset` is never applied), `received` the collector's,
+    both in microseconds since the Unix epoch. `clock` is the sender's Lamport clock, 0 where it has none. `digest` is
+    a signed 32-bit hash of the event's bytes: the same event delivered twice has the same one. `fields` holds
+    everything else that the event carries, as JSON values.
     """
 
     type: str
     task_id: str
     hostname: str
     pid: int
-    at: datetime
+    micros: int
     clock: int
     digest: int
-    received_at: datetime
+    received: int
     fields: Mapping[str, object]
+
+    @property
+    def at(self) -> datetime:
+        """Its own time."""
+        return moments.moment(self.micros)
+
+    @property
+    def received_at(self) -> datetime:
+        """When a collector received it."""
+        return moments.moment(self.received)
 
 
 class WorkerEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from flower_store import ids
+from flower_store import ids, moments
 from flower_store.events import TaskEvent, WorkerEvent
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -31,8 +31,8 @@ def an_event(
     body = msgspec.json.encode([kind, worker, pid, clock, at, fields])
     digest = int.from_bytes(hashlib.blake2b(body, digest_size=4).digest(), "big", signed=True)
     return TaskEvent(
-        type=f"task-{kind}", task_id=task_id, hostname=worker, pid=pid, at=at, clock=clock, digest=digest,
-        received_at=at, fields=fields,
+        type=f"task-{kind}", task_id=task_id, hostname=worker, pid=pid, micros=moments.micros(at), clock=clock,
+        digest=digest, received=moments.micros(at), fields=fields,
     )  # fmt: skip
 
 

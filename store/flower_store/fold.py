@@ -7,46 +7,62 @@ same keys.
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Final
 
 import msgspec
 
-from flower_store import ids, registers
+from flower_store import registers
 from flower_store.events import TaskEvent
 
-Key = tuple[int | datetime, ...]
+Key = tuple[int, ...]
+Mark = tuple[int, int]
+"""What tells events of one task apart: time and digest."""
+
+_SLOTS: Final = {register.name: slot for slot, register in enumerate(registers.ALL)}
+_RECEIVED: Final = _SLOTS["received"]
+_SENT: Final = _SLOTS["sent"]
+_NO_WINNERS: Final[list[tuple[Key, TaskEvent] | None]] = [None] * len(_SLOTS)
 
 
 class Folded:
-    """The events of one task that still matter, and its first and last times."""
+    """The events of one task, each once; those that still matter, by register; its first and last times."""
 
-    __slots__ = ("last", "seen_at", "winners")
+    __slots__ = ("events", "last", "seen", "winners")
 
     def __init__(self, event: TaskEvent) -> None:
-        self.seen_at = event.at
-        self.last = (event.at, event.clock)
-        self.winners: dict[str, tuple[Key, TaskEvent]] = {}
+        micros = event.micros
+        self.seen = micros
+        self.last = (micros, event.clock)
+        self.events = {(micros, event.digest): event}
+        self.winners: list[tuple[Key, TaskEvent] | None] = _NO_WINNERS.copy()
+        self._register(event)
 
     def add(self, event: TaskEvent) -> None:
-        """Take one event; order and repetition do not matter."""
-        at = event.at
-        self.seen_at = min(self.seen_at, at)
-        last = (at, event.clock)
-        self.last = max(self.last, last)
-        register = registers.register_of(event.type, requeue=bool(event.fields.get("requeue")))
-        key = _key(register, event)
-        found = self.winners.get(register.name)
-        if found is None or key > found[0]:
-            self.winners[register.name] = (key, event)
+        """Take one more event; order and repetition do not matter."""
+        micros = event.micros
+        mark = (micros, event.digest)
+        if mark in self.events:
+            return
+        self.events[mark] = event
+        self.seen = min(self.seen, micros)
+        self.last = max(self.last, (micros, event.clock))
+        self._register(event)
 
-    def winner(self, register: registers.Register) -> TaskEvent | None:
-        """The event that this register keeps."""
-        found = self.winners.get(register.name)
-        return found and found[1]
+    def _register(self, event: TaskEvent) -> None:
+        register = registers.register_of(event.type, event.fields)
+        key: Key = (event.micros, event.clock, event.digest)
+        if register.by_retries:
+            key = (retries(event.fields), *key)
+        slot = _SLOTS[register.name]
+        found = self.winners[slot]
+        if found is None or key > found[0]:
+            self.winners[slot] = (key, event)
 
     @property
     def described(self) -> TaskEvent | None:
         """The event that says what the task is: the last received one, or the last sent one."""
-        return self.winner(registers.RECEIVED) or self.winner(registers.SENT)
+        found = self.winners[_RECEIVED] or self.winners[_SENT]
+        return found and found[1]
 
 
 def fold(events: Iterable[TaskEvent]) -> dict[str, Folded]:
@@ -55,15 +71,10 @@ def fold(events: Iterable[TaskEvent]) -> dict[str, Folded]:
     for event in events:
         folded = tasks.get(event.task_id)
         if folded is None:
-            folded = tasks[event.task_id] = Folded(event)
-        folded.add(event)
+            tasks[event.task_id] = Folded(event)
+        else:
+            folded.add(event)
     return tasks
-
-
-def _key(register: registers.Register, event: TaskEvent) -> Key:
-    if register.by_retries:
-        return (retries(event.fields), event.at, event.clock, event.digest)
-    return (event.at, event.clock, event.digest)
 
 
 def retries(fields: Mapping[str, object]) -> int:
@@ -83,9 +94,9 @@ def text(fields: Mapping[str, object], name: str) -> str | None:
 def number(fields: Mapping[str, object], name: str) -> float | None:
     """A field as a number; null and anything else is None (Celery 5.7 can send `runtime: null`)."""
     value = fields.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value)
+    if isinstance(value, float):
+        return value
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def flag(fields: Mapping[str, object], name: str) -> bool | None:
@@ -112,8 +123,3 @@ def relation(task_id: str, fields: Mapping[str, object], name: str) -> str | Non
     if not isinstance(value, str) or not value or (name == "parent_id" and value == task_id):
         return None
     return value
-
-
-def odd_relation(related: str | None) -> str | None:
-    """The text of a related id, where its key does not say it."""
-    return related and ids.odd_text(related)

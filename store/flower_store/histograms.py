@@ -1,6 +1,8 @@
 """Fixed bounds for histograms of seconds, shared by every row: sums over any rows are then histograms again."""
 
+import math
 from bisect import bisect_left
+from collections.abc import Mapping
 from typing import Final
 
 RUNTIME: Final = 1
@@ -20,3 +22,28 @@ LAST: Final = len(BOUNDS)
 def slot(seconds: float) -> int:
     """The number of the first bound that is not less."""
     return bisect_left(BOUNDS, seconds)
+
+
+def percentile(counts: Mapping[int, int], share: float) -> float | None:
+    """The value below which this share of a histogram lies, in seconds; None where it is empty.
+
+    Between two bounds it is read on a straight line of their logarithms, as the bounds themselves stand.
+    """
+    wanted = share * sum(counts.values())
+    if wanted <= 0:
+        return None
+    below = 0
+    for number in sorted(counts):
+        if counts[number] > 0 and below + counts[number] >= wanted:
+            return _within(number, (wanted - below) / counts[number])
+        below += counts[number]
+    return BOUNDS[-1]
+
+
+def _within(number: int, part: float) -> float:
+    if number >= LAST:
+        return BOUNDS[-1]
+    if number == 0:
+        return BOUNDS[0] * part
+    low, high = BOUNDS[number - 1], BOUNDS[number]
+    return round(low * math.pow(high / low, part), 6)

@@ -18,12 +18,20 @@ LOOKS = 150
 """Three seconds of them: somebody's forgotten transaction must not keep the other chores waiting."""
 
 
-def read(cursor: psycopg.Cursor) -> datetime | None:
-    """The horizon; None while nothing was ever dropped.
+def read(connection: psycopg.Connection) -> datetime | None:
+    """The horizon; None while nothing was ever dropped."""
+    return answered(ask(connection))
 
-    A batch asks after it has locked rows of `task`: `advance` waits for whoever holds such a lock.
-    """
-    row = cursor.execute(_READ).fetchone()
+
+def ask(connection: psycopg.Connection) -> psycopg.Cursor:
+    """Ask for it within a pipeline. A batch asks after it has locked rows of `task`: `advance` waits for whoever holds
+    such a lock."""
+    return connection.execute(_READ)
+
+
+def answered(asked: psycopg.Cursor) -> datetime | None:
+    """What `ask` was answered."""
+    row = asked.fetchone()
     return row[0] if row else None
 
 

@@ -4,7 +4,7 @@ import hashlib
 import re
 from uuid import UUID
 
-_CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 
 
 def task_key(task_id: str) -> UUID:
@@ -13,7 +13,7 @@ def task_key(task_id: str) -> UUID:
     A canonical UUID (lower case, with hyphens) is its own key. Any other string is hashed into a version 8 UUID
     (RFC 9562 §5.8), and its text is stored beside the key.
     """
-    if _CANONICAL.fullmatch(task_id):
+    if _CANONICAL(task_id):
         return UUID(task_id)
     digest = bytearray(hashlib.blake2b(task_id.encode(), digest_size=16).digest())
     digest[6] = digest[6] & 0x0F | 0x80
@@ -21,11 +21,8 @@ def task_key(task_id: str) -> UUID:
     return UUID(bytes=bytes(digest))
 
 
-def key_text(task_id: str) -> str:
-    """`task_key` as PostgreSQL writes it."""
-    return task_id if _CANONICAL.fullmatch(task_id) else str(task_key(task_id))
-
-
-def odd_text(task_id: str) -> str | None:
-    """The text that must be stored beside the key: None where the key says it already."""
-    return None if _CANONICAL.fullmatch(task_id) else task_id
+def key_and_text(task_id: str) -> tuple[bytes, str | None]:
+    """The bytes of `task_key`, and the text that must be stored beside them: None where they say it already."""
+    if _CANONICAL(task_id):
+        return bytes.fromhex(task_id.replace("-", "")), None
+    return task_key(task_id).bytes, task_id

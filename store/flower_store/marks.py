@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Final, LiteralString
 from uuid import UUID
 
-from flower_store import writes
+from flower_store import notices, writes
 
 LOST: Final = "lost"
 ENDED_UNSEEN: Final = "ended_unseen"
@@ -81,12 +81,16 @@ def sweep(store: writes.Writer, place: Place, limits: Limits, *, most: int = 5_0
     with store.session() as connection:
         parameters["cluster"] = store.cluster_id
         last = connection.execute(_JUDGE_DUE if name == "due" else _JUDGE_STATE, parameters).fetchone()
-        if last is not None and last[2] == most:
-            return Place(place.sweep, last[0], last[1])
-        if place.sweep + 1 < len(SWEEPS):
-            return Place(place.sweep + 1)
-        connection.execute(_FORGET, parameters)
-    return None
+        changed = last is not None and last[3]
+        more = last is not None and last[2] == most
+        if not more and place.sweep + 1 == len(SWEEPS):
+            changed = connection.execute(_FORGET, parameters).rowcount or changed
+        if changed:
+            with connection.cursor() as cursor:
+                notices.send(cursor, store.cluster_id)
+    if last is not None and more:
+        return Place(place.sweep, last[0], last[1])
+    return Place(place.sweep + 1) if place.sweep + 1 < len(SWEEPS) else None
 
 
 _PIECE_STATE: LiteralString = """
@@ -143,6 +147,7 @@ _JUDGE: LiteralString = """
   ) m ON true
 ), unmarked AS (
   DELETE FROM task_mark m USING judged j WHERE m.cluster_id = %(cluster)s AND m.key = j.key AND j.kind IS NULL
+  RETURNING 1
 ), marked AS (
   INSERT INTO task_mark AS m (cluster_id, key, kind, reason, since, state, last_at, last_clock)
   SELECT %(cluster)s, key, kind, reason, since, state, last_at, last_clock FROM judged WHERE kind IS NOT NULL
@@ -151,8 +156,10 @@ _JUDGE: LiteralString = """
     state = excluded.state, last_at = excluded.last_at, last_clock = excluded.last_clock, marked_at = now()
   WHERE (m.kind, m.reason, m.state, m.last_at, m.last_clock)
     IS DISTINCT FROM (excluded.kind, excluded.reason, excluded.state, excluded.last_at, excluded.last_clock)
+  RETURNING 1
 )
-SELECT place, key, count(*) OVER () FROM piece ORDER BY place DESC, key DESC LIMIT 1
+SELECT place, key, count(*) OVER (), (SELECT count(*) FROM marked) + (SELECT count(*) FROM unmarked)
+FROM piece ORDER BY place DESC, key DESC LIMIT 1
 """
 
 _JUDGE_STATE: LiteralString = "WITH piece AS MATERIALIZED (" + _PIECE_STATE + ")" + _JUDGE

@@ -25,8 +25,8 @@ TEMPORARY = _statement(
     f"SELECT {_columns(rows.TASK_COLUMNS)} FROM task WITH NO DATA"
 )
 
-COPY_TASKS = _statement(f"COPY {_INCOMING} ({_columns(rows.TASK_COLUMNS)}) FROM STDIN")
-COPY_EVENTS = _statement(f"COPY task_event ({_columns(rows.EVENT_COLUMNS)}) FROM STDIN")
+COPY_TASKS = _statement(f"COPY {_INCOMING} ({_columns(rows.TASK_COLUMNS)}) FROM STDIN (FORMAT BINARY)")
+COPY_EVENTS = _statement(f"COPY task_event ({_columns(rows.EVENT_COLUMNS)}) FROM STDIN (FORMAT BINARY)")
 
 
 def _wins(register: registers.Register) -> str:
@@ -60,7 +60,7 @@ MERGE_TASKS = _statement(
     f"SELECT %(cluster)s, {_columns(rows.TASK_COLUMNS)} FROM {_INCOMING} ORDER BY key "
     f"ON CONFLICT (cluster_id, key) DO UPDATE SET {_assignments()} "
     # xmax tells a new row from one that was there: of a new task the log can hold nothing yet.
-    "RETURNING key::text, id, coalesce(name_id, 0), seen_at, xmax = 0"
+    "RETURNING uuid_send(key), id, coalesce(name_id, 0), seen_at, xmax = 0"
 )
 """Locks every task of the batch until the commit, which makes LOGGED exact: see there."""
 

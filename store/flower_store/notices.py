@@ -7,6 +7,7 @@ transaction into one and delivers them at commit.
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import timedelta
+from typing import LiteralString
 from uuid import uuid4
 
 import psycopg
@@ -15,6 +16,12 @@ from flower_store import database, errors
 from flower_store.settings import StoreSettings
 
 CHANNEL = "flower_changed"
+
+ASKED = "flower_asked"
+"""Tells collectors that a command waits for one of them."""
+
+ANSWERED = "flower_answered"
+"""Tells the API that a command of this cluster has ended."""
 
 
 def send(cursor: psycopg.Cursor, cluster_id: int) -> None:
@@ -28,7 +35,7 @@ HEARING = timedelta(seconds=5)
 """How long a notice may take to come back to us. It takes milliseconds, or does not come."""
 
 
-async def listen(settings: StoreSettings) -> AsyncGenerator[int]:
+async def listen(settings: StoreSettings, channel: LiteralString = CHANNEL) -> AsyncGenerator[int]:
     """Yield the id of each cluster that changed; 0 first, when listening began: read everything again then.
 
     Raises Unavailable when the connection ends or hears nothing; call again to go on. Close it
@@ -38,11 +45,11 @@ async def listen(settings: StoreSettings) -> AsyncGenerator[int]:
     with errors.translated():
         connection = await psycopg.AsyncConnection.connect(url, autocommit=True, prepare_threshold=None)
         async with connection:
-            await connection.execute(f"LISTEN {CHANNEL}")
+            await connection.execute(f"LISTEN {channel}")
             await _hear(connection, url)
             yield 0
             async for notice in connection.notifies():
-                if notice.channel == CHANNEL:
+                if notice.channel == channel:
                     yield int(notice.payload)
 
 

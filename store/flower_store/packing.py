@@ -19,9 +19,9 @@ _SAME = True
 
 
 class _Layout:
-    """The order of a type's fields, and their usual values."""
+    """The order of a type's fields, their usual values, and which may repeat another one."""
 
-    __slots__ = ("fields", "from_the_end", "names", "number", "usual")
+    __slots__ = ("alike", "fields", "from_the_end", "names", "number", "usual")
 
     def __init__(self, code: int, usual: Mapping[str, object]) -> None:
         self.names = tuple(usual)
@@ -29,11 +29,15 @@ class _Layout:
         self.fields = frozenset(usual) | ({"name"} if code in NAMED else frozenset[str]())
         self.number = len(self.fields)
         self.from_the_end = tuple((value, type(value)) for value in reversed(self.usual))
+        self.alike = tuple((self.names.index(one), other) for one, other in _ALIKE.items() if one in usual)
 
     def fits(self, fields: Mapping[str, object]) -> bool:
         """Whether these are exactly the fields."""
         return len(fields) == self.number and self.fields.issuperset(fields)
 
+
+_ALIKE = {"root_id": "", "routing_key": "queue"}
+"""Fields that often repeat another one, or (empty) the task's own id."""
 
 _USUAL: Mapping[int, Mapping[str, object]] = {
     event_types.SENT: {
@@ -52,19 +56,17 @@ _USUAL: Mapping[int, Mapping[str, object]] = {
 _LAYOUTS = {code: _Layout(code, usual) for code, usual in _USUAL.items()}
 
 _encode = msgspec.json.Encoder().encode
-_ALIKE = {"root_id": "", "routing_key": "queue"}
-"""Fields that often repeat another one, or (empty) the task's own id."""
 
 
-def packed(code: int, task_id: str, fields: Mapping[str, object], *, named: bool) -> str:
-    """The fields as text. `named` says that the name is known from the row's own column."""
+def packed(code: int, task_id: str, fields: Mapping[str, object], *, named: bool) -> bytes:
+    """The fields as UTF-8 text. `named` says that the name is known from the row's own column."""
     if not fields:
-        return ""
+        return b""
     layout = _LAYOUTS.get(code)
     if layout is None or not layout.fits(fields) or (code in NAMED and not named):
         return encoded(fields)
     values = [fields[name] for name in layout.names]
-    if code in NAMED and not _shorten(layout, values, task_id, fields):
+    if layout.alike and not _shorten(layout, values, task_id, fields):
         return encoded(fields)
     used = len(values)
     for value, usual in layout.from_the_end:
@@ -73,15 +75,15 @@ def packed(code: int, task_id: str, fields: Mapping[str, object], *, named: bool
             break
         used -= 1
     del values[used:]
-    return _encode(values).decode()
+    return _encode(values)
 
 
-def encoded(fields: Mapping[str, object]) -> str:
+def encoded(fields: Mapping[str, object]) -> bytes:
     """All fields as a JSON object."""
-    return _encode(fields).decode()
+    return _encode(fields)
 
 
-def unpacked(code: int, task_id: str, name: str | None, text: str) -> dict[str, object]:
+def unpacked(code: int, task_id: str, name: str | None, text: str | bytes) -> dict[str, object]:
     """The fields again; `name` is what the row's own column tells."""
     value: dict[str, object] | list[object] = msgspec.json.decode(text) if text else {}
     if isinstance(value, dict):
@@ -97,19 +99,28 @@ def unpacked(code: int, task_id: str, name: str | None, text: str) -> dict[str, 
     return fields
 
 
-def has_eta(code: int, text: str) -> bool:
-    """Whether these fields tell a time before which the task must not begin."""
+def has_eta(code: int, text: str | bytes) -> bool:
+    """Whether these fields of a sent or received event tell a time before which the task must not begin."""
+    if not text:
+        return False
+    if text[:1] in ("[", b"["):
+        values = _split(text)
+        place = _ETA[code]
+        return place < len(values) and values[place] != _NULL
     return unpacked(code, "", None, text).get("eta") is not None
 
 
 def _shorten(layout: _Layout, values: list[object], task_id: str, fields: Mapping[str, object]) -> bool:
     """Put marks for what is said twice; False where a value looks like a mark."""
-    for field, other in _ALIKE.items():
-        if field not in layout.fields:
-            continue
-        value = fields[field]
+    for place, other in layout.alike:
+        value = values[place]
         if value is _SAME:
             return False
-        if isinstance(value, str) and value == (fields[other] if other else task_id):
-            values[layout.names.index(field)] = _SAME
+        if value == (fields[other] if other else task_id) and isinstance(value, str):
+            values[place] = _SAME
     return True
+
+
+_split = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_NULL = msgspec.Raw(b"null")
+_ETA = {code: _LAYOUTS[code].names.index("eta") for code in NAMED}

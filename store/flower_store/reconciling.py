@@ -4,15 +4,15 @@ What is found stands in the row as the register with the lowest key (`states.py`
 overrules it, and so does whatever begins after it. Counts and rollups are of events, and are not touched by it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import LiteralString
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
 
-from flower_store import notices, writes
+from flower_store import fingerprint, groups, moments, notices, states, writes
 
 LONGEST_TEXT = 65_536
 """Characters of a result or a traceback that are kept."""
@@ -49,21 +49,42 @@ def candidates(store: writes.Writer, *, after: timedelta, most: int) -> list[Can
 
 def keep(store: writes.Writer, looked: Sequence[Candidate], outcomes: Sequence[tuple[UUID, Outcome]]) -> int:
     """Close the tasks whose end was found, note when to look for the others again; returns how many were closed."""
-    with store.session() as connection, connection.transaction(), connection.cursor() as cursor:
-        closed = _close(cursor, store.cluster_id, outcomes)
+    fingerprints = {
+        key: fingerprint.fingerprint(_text(one.result), _text(one.traceback))
+        for key, one in outcomes
+        if one.state == states.FAILURE
+    }
+    with store.session() as connection:
+        ids = store.error_groups(connection, fingerprints.values())
+        failed = {key: ids[one] for key, one in fingerprints.items()}
+        return _keep(connection, store.cluster_id, looked, outcomes, failed)
+
+
+def _keep(
+    connection: psycopg.Connection,
+    cluster_id: int,
+    looked: Sequence[Candidate],
+    outcomes: Sequence[tuple[UUID, Outcome]],
+    failed: Mapping[UUID, int],
+) -> int:
+    with connection.transaction(), connection.cursor() as cursor:
+        closed = _close(cursor, cluster_id, outcomes, failed)
         done = {row[0] for row in closed}
         again = sorted(one.key for one in looked if one.key not in done)
-        cursor.execute(_AGAIN, (store.cluster_id, again))
-        cursor.execute(_FORGET, (store.cluster_id,))
+        cursor.execute(_AGAIN, (cluster_id, again))
+        cursor.execute(_FORGET, (cluster_id,))
         for _, worker_id, at in closed:
-            cursor.execute(_REPAIRED, {"cluster": store.cluster_id, "worker": worker_id, "at": at})
+            cursor.execute(_REPAIRED, {"cluster": cluster_id, "worker": worker_id, "at": at})
         if closed:
-            notices.send(cursor, store.cluster_id)
+            notices.send(cursor, cluster_id)
     return len(closed)
 
 
 def _close(
-    cursor: psycopg.Cursor, cluster_id: int, outcomes: Sequence[tuple[UUID, Outcome]]
+    cursor: psycopg.Cursor,
+    cluster_id: int,
+    outcomes: Sequence[tuple[UUID, Outcome]],
+    failed: Mapping[UUID, int],
 ) -> list[tuple[UUID, int | None, datetime | None]]:
     """The keys of those that were closed; worker and time of the end of those whose start nobody saw."""
     if not outcomes:
@@ -75,8 +96,23 @@ def _close(
         [one.done_at for _, one in rows],
         [_text(one.result) for _, one in rows],
         [_text(one.traceback) for _, one in rows],
+        [failed.get(key) for key, _ in rows],
     )
-    return cursor.execute(_CLOSE, (*columns, cluster_id)).fetchall()
+    closed = cursor.execute(_CLOSE, (*columns, cluster_id)).fetchall()
+    _count(cursor, closed)
+    return [tuple(row[:3]) for row in closed]
+
+
+def _count(cursor: psycopg.Cursor, closed: Sequence[tuple[Any, ...]]) -> None:
+    """Move the times of the failures' groups; their counts are of events."""
+    found: dict[int, groups.Failures] = {}
+    for *_, group_id, at in closed:
+        if group_id is not None:
+            micros = moments.micros(at)
+            there = found.setdefault(group_id, groups.Failures(0, micros, micros))
+            there.first, there.last = min(there.first, micros), max(there.last, micros)
+    if found:
+        groups.count(cursor, found)
 
 
 def _text(text: str | None) -> str | None:
@@ -133,8 +169,8 @@ AND t.seen_at < now() - %(after)s AND t.last_at < now() - %(after)s AND (t.due_a
 # start may be told a moment after a short task has ended.
 _CLOSE: LiteralString = """
 WITH found AS (
-  SELECT * FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::text[], %s::text[])
-    AS f (key, state, done_at, result, traceback)
+  SELECT * FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::integer[])
+    AS f (key, state, done_at, result, traceback, group_id)
 ), locked AS (
   SELECT t.cluster_id, t.key FROM task t JOIN found f ON f.key = t.key
   WHERE t.cluster_id = %s AND t.state NOT IN ('SUCCESS', 'FAILURE', 'REVOKED', 'REJECTED')
@@ -142,9 +178,11 @@ WITH found AS (
   ORDER BY t.key FOR UPDATE OF t
 )
 UPDATE task t SET found_state = f.state, found_result = f.result, found_traceback = f.traceback,
+  found_group_id = f.group_id,
   found_at = greatest(coalesce(f.done_at, now()), t.started_at, t.received_at)
 FROM found f, locked k WHERE f.key = k.key AND t.cluster_id = k.cluster_id AND t.key = k.key
-RETURNING t.key, t.received_worker_id, CASE WHEN t.started_at IS NULL THEN coalesce(f.done_at, now()) END
+RETURNING t.key, t.received_worker_id, CASE WHEN t.started_at IS NULL THEN coalesce(f.done_at, now()) END,
+  f.group_id, t.found_at
 """
 
 _AGAIN: LiteralString = """

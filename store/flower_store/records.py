@@ -145,6 +145,16 @@ class TaskRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RelationsRecord:
+    """The tasks round a task, as far as they are stored; `more_children` where not all children are here."""
+
+    root: TaskSummary | None
+    parent: TaskSummary | None
+    children: Sequence[TaskSummary]
+    more_children: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventRecord:
     """One event of a task, as it came. `worker` is None for task-sent."""
 
@@ -169,6 +179,7 @@ class WorkerRecord:
     offline_at: datetime | None
     seen_at: datetime | None
     freq: float | None
+    clock: int
     active: int | None
     processed: int | None
     loadavg: Sequence[float]
@@ -226,6 +237,73 @@ class Percentiles:
     measured: int
 
 
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """p50, p95 and p99 in seconds, read from a histogram (`histograms.percentile`); None where nothing was measured."""
+
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    measured: int
+    total: float
+    """The sum of all that was measured, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Events by type within an interval, and how long tasks ran and waited in it."""
+
+    counts: Mapping[str, int]
+    run: Distribution
+    wait: Distribution
+
+    @property
+    def ended(self) -> int:
+        """Ends of any kind."""
+        kinds = ("task-succeeded", "task-failed", "task-revoked", "task-rejected")
+        return sum(self.counts.get(kind, 0) for kind in kinds)
+
+    @property
+    def failure_share(self) -> float | None:
+        """Failures among all ends; None where nothing ended."""
+        return _share(self.counts.get("task-failed", 0), self.ended)
+
+    @property
+    def retry_share(self) -> float | None:
+        """Retries among all starts; None where nothing was started."""
+        return _share(self.counts.get("task-retried", 0), self.counts.get("task-started", 0))
+
+
+def _share(part: int, whole: int) -> float | None:
+    return None if whole <= 0 else round(min(part / whole, 1.0), 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One step of a series; `at` is its beginning."""
+
+    at: datetime
+    activity: Activity
+
+
+@dataclass(frozen=True, slots=True)
+class NameRecord:
+    """A task name and its small id."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerEventRecord:
+    """A worker came, went, or was lost; `at` is in the worker's clock."""
+
+    id: int
+    type: str
+    at: datetime
+    pid: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectorRecord:
     """A collector process; `alive` while its last beat is recent. `broker_away_at` is None while its broker answers."""
@@ -243,6 +321,31 @@ class CollectorRecord:
     lag: timedelta | None
     broker_away_at: datetime | None
     findings: tuple[FindingRecord, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandRecord:
+    """What someone asked for, and what became of it.
+
+    `status` is waiting, running, done, failed, unknown or expired (`outbox.py`). `answer` is for whoever asked alone
+    and is not kept.
+    """
+
+    id: int
+    kind: str
+    target: Mapping[str, object]
+    arguments: Mapping[str, object]
+    actor: str
+    origin: str
+    reason: str
+    asked_at: datetime
+    expires_at: datetime
+    claimed_at: datetime | None
+    ended_at: datetime | None
+    status: str
+    reply: Mapping[str, object] | None
+    collector: str | None
+    answer: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ it. The largest of a total order is commutative, associative and idempotent, so 
 number of collectors ends in the same row (`docs/architecture.md`, "The merge rule").
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 KEY = ("at", "clock", "digest")
@@ -39,7 +40,7 @@ YIELDED = Register(
     ("yielded_worker_id", "yielded_pid", "yielded_type", "yielded_exception", "yielded_traceback"),
 )
 SUCCEEDED = Register("succeeded", ("succeeded_worker_id", "result", "runtime"))
-FAILED = Register("failed", ("failed_worker_id", "exception", "traceback"))
+FAILED = Register("failed", ("failed_worker_id", "exception", "traceback", "failed_group_id"))
 REVOKED = Register("revoked", ("revoked_worker_id", "terminated", "expired", "signum"))
 REJECTED = Register("rejected", ("rejected_worker_id",))
 CUSTOM = Register("custom", ("custom_worker_id", "custom_type", "custom_fields"))
@@ -52,11 +53,10 @@ DESCRIPTION = (
 """What a task is. It follows the winner of `received`, or of `sent` while nothing was received."""
 
 
-def register_of(event_type: str, *, requeue: bool) -> Register:
-    """The register that an event of this type writes. Types nobody knows go to `custom` and change no state."""
-    if event_type == "task-rejected":
-        return YIELDED if requeue else REJECTED
-    return _BY_TYPE.get(event_type, CUSTOM)
+def register_of(event_type: str, fields: Mapping[str, object]) -> Register:
+    """The register that an event writes. Types nobody knows go to `custom` and change no state."""
+    register = _BY_TYPE.get(event_type, CUSTOM)
+    return YIELDED if register is REJECTED and fields.get("requeue") else register
 
 
 _BY_TYPE = {
@@ -68,4 +68,5 @@ _BY_TYPE = {
     "task-succeeded": SUCCEEDED,
     "task-failed": FAILED,
     "task-revoked": REVOKED,
+    "task-rejected": REJECTED,
 }

@@ -91,9 +91,26 @@ def preview(store: Sessions, settings: RetentionSettings, now: datetime) -> list
         gone = {one.subject for one in found}
         plan = disk.plan(connection, settings.retention_max_bytes, now=now, gone=gone)
         found += [Gone(DISK, day.name, day.rows, day.bytes) for day in plan.days]
-        if plan.tasks:
-            found.append(Gone(DISK, "task", plan.tasks))
+        if tasks := _deletable(connection, plan, _horizon_then(connection, settings, plan, now)):
+            found.append(Gone(DISK, "task", tasks))
     return found
+
+
+def _horizon_then(
+    connection: psycopg.Connection, settings: RetentionSettings, plan: disk.Plan, now: datetime
+) -> datetime | None:
+    """Where the log will begin when the steps have come to the tasks."""
+    moments = [horizon.read(connection), plan.days[-1].ends_at if plan.days else None]
+    moments.append(_log_begins(settings, now) if settings.retention_events else None)
+    return max((moment for moment in moments if moment is not None), default=None)
+
+
+def _deletable(connection: psycopg.Connection, plan: disk.Plan, reached: datetime | None) -> int:
+    """How many of the tasks that are too many may go: those that have no event left in the log."""
+    if reached is None or not plan.tasks:
+        return 0
+    old = (_counted(connection, kind, reached, most=plan.tasks).rows or 0 for kind in _oldest())
+    return min(plan.tasks, sum(old))
 
 
 def _reach(store: Sessions, until: datetime, stopping: threading.Event) -> bool:
@@ -136,9 +153,12 @@ def _kinds(settings: RetentionSettings) -> list[_Kind]:
         _Kind("failed", "task", "seen_at", settings.retention_failed, True, _OLD_FAILURES),
         *(
             _Kind("minutes", table, "bucket", settings.retention_minutes, True)
-            for table in ("rollup_1m", "histogram_1m")
+            for table in ("rollup_1m", "histogram_1m", "error_1m")
         ),
-        *(_Kind("hours", table, "bucket", settings.retention_hours, True) for table in ("rollup_1h", "histogram_1h")),
+        *(
+            _Kind("hours", table, "bucket", settings.retention_hours, True)
+            for table in ("rollup_1h", "rollup_1h_by", "histogram_1h", "histogram_1h_by", "error_1h")
+        ),
         _Kind("history", "worker_event", "at", history),
         _Kind("history", "gap", "ended_at", history, True),
         _Kind("history", "collector", "beat_at", history),
@@ -164,6 +184,11 @@ _OLD_TASKS: tuple[LiteralString, ...] = (
     _OLD + "'PENDING'",
     _OLD + "'UNKNOWN'",
 )
+
+
+def _oldest() -> list[_Kind]:
+    """Tasks in the order in which they go for want of disk."""
+    return [_Kind(DISK, "task", "seen_at", NEVER, True, old) for old in (*_OLD_TASKS, _OLD_FAILURES)]
 
 
 def _drop_days(store: Sessions, kind: _Kind, now: datetime) -> Iterator[Gone]:
@@ -221,11 +246,11 @@ def _condition(kind: _Kind, floor: datetime | None) -> sql.Composed:
     return sql.SQL(" AND ".join(parts)).format(time=sql.SQL(kind.time))
 
 
-def _counted(connection: psycopg.Connection, kind: _Kind, cutoff: datetime) -> Gone:
+def _counted(connection: psycopg.Connection, kind: _Kind, cutoff: datetime, *, most: int = COUNTED) -> Gone:
     statement = sql.SQL("SELECT count(*) FROM (SELECT FROM {table} WHERE {condition} LIMIT %(most)s) AS old").format(
         table=sql.Identifier(kind.table), condition=_condition(replace(kind, clusters=False), None)
     )
-    row = connection.execute(statement, {"cutoff": cutoff, "most": COUNTED}).fetchone()
+    row = connection.execute(statement, {"cutoff": cutoff, "most": most}).fetchone()
     return Gone(kind.name, kind.table, row[0] if row else 0)
 
 
@@ -239,10 +264,10 @@ def _shrink(store: Sessions, settings: RetentionSettings, now: datetime, stoppin
         return
     for day in plan.days:
         yield _drop(store, DISK, day)
-    with store.session() as connection, connection.cursor() as cursor:
-        reached = horizon.read(cursor)
+    with store.session() as connection:
+        reached = horizon.read(connection)
     left = plan.tasks if reached else 0
-    for kind in (_Kind(DISK, "task", "seen_at", NEVER, True, old) for old in (*_OLD_TASKS, _OLD_FAILURES)):
+    for kind in _oldest():
         for cluster_id in _clusters(store):
             for gone in _delete(store, kind, reached or now, cluster_id, most=left):
                 left -= gone.rows or 0

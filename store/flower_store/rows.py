@@ -1,14 +1,14 @@
-"""Folded tasks and events as lines of COPY's text form, in the order of their columns.
+"""Folded tasks and events as rows of COPY's binary form, in the order of their columns.
 
-A line is put together from a few pieces: building a tuple of sixty values for each task, and handing it to the
+A row is put together from a few pieces: building a tuple of sixty values for each task, and handing it to the
 driver, took a third of the writing time.
 """
 
-import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from struct import Struct
 
-from flower_store import dimensions, event_types, fold, ids, packing, registers
+from flower_store import copying, dimensions, event_types, fold, ids, moments, packing, registers
+from flower_store.copying import NULL
 from flower_store.counting import Logged
 from flower_store.events import TaskEvent
 from flower_store.fold import Folded
@@ -21,15 +21,29 @@ EVENT_COLUMNS = (
     "at", "clock", "task_id", "digest", "worker_id", "pid", "lag", "name_id", "cluster_id", "type", "fields",
 )  # fmt: skip
 
-NULL = "\\N"
-_SPECIAL = re.compile(r"[\\\n\r\t]")
-_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+_TASK = copying.row(len(TASK_COLUMNS))
+_times = Struct(">iqiqiq").pack
+_event = Struct(">hiqiqiqiiiiiiifiiihihi").pack
+_key = Struct(">iqiqii").pack
+_key_by_retries = Struct(">iiiqiqii").pack
+_EPOCH = moments.POSTGRES_EPOCH
+
+
+FailureMark = tuple[str, int, int]
+
+
+def failure_mark(event: TaskEvent) -> FailureMark:
+    """What tells one failure of a batch from all others."""
+    return event.task_id, event.micros, event.digest
 
 
 class Ids:
-    """The small ids of the names in one batch; `overflow` holds those that stand for more than one name."""
+    """The small ids of the names in one batch; `overflow` holds those that stand for more than one name.
 
-    __slots__ = ("names", "overflow", "queues", "types", "workers")
+    `groups` has the error group of each failure by `failure_mark`.
+    """
+
+    __slots__ = ("groups", "names", "overflow", "queues", "types", "workers")
 
     def __init__(
         self,
@@ -39,59 +53,68 @@ class Ids:
         workers: Mapping[str, int],
         types: Mapping[str, int],
         overflow: Mapping[str, int],
+        groups: Mapping[FailureMark, int],
     ) -> None:
         self.names = names
         self.queues = queues
         self.workers = workers
         self.types = types
         self.overflow = overflow
+        self.groups = groups
 
 
-def task_line(task_id: str, folded: Folded, found: Ids) -> str:
-    """One line for `incoming_task`."""
+def task_row(task_id: str, folded: Folded, found: Ids) -> tuple[bytes, bytes]:
+    """The task's key, and one row for `incoming_task`."""
+    key, odd_text = ids.key_and_text(task_id)
     at, clock = folded.last
-    pieces = [f"{ids.key_text(task_id)}\t{_text(ids.odd_text(task_id))}\t{folded.seen_at}\t{at}\t{clock}"]
     described = folded.described
-    pieces.append(_NO_DESCRIPTION if described is None else _description(task_id, described, found))
-    winners = folded.winners
-    for name, nothing, payload in _PARTS:
-        winner = winners.get(name)
+    pieces = [
+        _TASK, copying.data(key), copying.text(odd_text),
+        _times(8, folded.seen - _EPOCH, 8, at - _EPOCH, 8, clock),
+        _NO_DESCRIPTION if described is None else _description(task_id, described, found),
+    ]  # fmt: skip
+    for winner, (nothing, key_of, payload) in zip(folded.winners, _PARTS, strict=True):
         if winner is None:
             pieces.append(nothing)
-            continue
-        key_parts, event = winner
-        pieces.append("\t".join(map(str, key_parts)))
-        pieces.append(payload(event, found))
-    return "\t".join(pieces) + "\n"
+        else:
+            parts, event = winner
+            pieces.append(key_of(parts))
+            pieces.append(payload(event, found))
+    return key, b"".join(pieces)
 
 
-def event_row(event: TaskEvent, name_id: int, found: Ids) -> Logged:
-    """What the log holds of an event but its line. It counts under the name that it tells itself, or else the task's.
+def logged(event: TaskEvent, name_id: int, found: Ids) -> tuple[Logged, bytes]:
+    """What counts of an event, and its packed fields. It counts under its own name, or else under the task's.
 
-    Whoever is not among the named by small ids (its name was one too many) is told by `fields`.
+    Whoever is not among the named by small ids (its name was one too many) is told by the fields.
     """
     code = event_types.CODES.get(event.type) or found.types[event.type]
     worker = 0 if code == event_types.SENT else found.workers[event.hostname]
     fields, overflow = event.fields, found.overflow
-    named = False
+    named = eta = False
     if code in packing.NAMED:
+        eta = fields.get("eta") is not None
         name = fold.text(fields, "name")
         if name:
             name_id = found.names[name]
             named = name_id != overflow["name"]
     if code == overflow["type"] or (worker and worker == overflow["worker"]):
         fields = {**fields, **_hidden(event, code, overflow)}
-    text = packing.packed(code, event.task_id, fields, named=named)
-    return Logged(event.at, event.digest, code, worker, name_id, text)
+    packed = packing.packed(code, event.task_id, fields, named=named)
+    return Logged(event.micros, event.digest, code, worker, name_id, eta), packed
 
 
-def event_line(event: TaskEvent, row: Logged, cluster_id: int, task_id: int) -> str:
-    """One line for `task_event`; `task_id` is the number of the task's row, not its id at Celery."""
+def event_row(event: TaskEvent, row: Logged, packed: bytes, cluster_id: int, task_id: int) -> bytes:
+    """One row for `task_event`; `task_id` is the number of the task's row, not its id at Celery."""
+    at = event.micros
+    lag = (event.received - at) / moments.SECOND
     return (
-        f"{row.at}\t{event.clock}\t{task_id}\t{row.digest}\t{row.worker_id}\t{event.pid}"
-        f"\t{(event.received_at - row.at).total_seconds()}\t{row.name_id}"
-        f"\t{cluster_id}\t{row.code}\t{_text(row.fields)}\n"
-    )
+        _event(
+            11, 8, at - _EPOCH, 8, event.clock, 8, task_id, 4, row.digest, 4, row.worker_id, 4, event.pid, 4, lag,
+            4, row.name_id, 2, cluster_id, 2, row.code, len(packed),
+        )
+        + packed
+    )  # fmt: skip
 
 
 def type_name(event: TaskEvent, row: Logged, found: Ids) -> str:
@@ -109,89 +132,92 @@ def _hidden(event: TaskEvent, code: int, overflow: Mapping[str, int]) -> dict[st
     return hidden
 
 
-def _text(value: str | None) -> str:
-    if value is None:
-        return NULL
-    return value.translate(_ESCAPES) if _SPECIAL.search(value) else value
+def _key_part(parts: fold.Key) -> bytes:
+    at, clock, digest = parts
+    return _key(8, at - _EPOCH, 8, clock, 4, digest)
 
 
-def _value(value: float | datetime | bool | None) -> str:
-    return NULL if value is None else str(value)
+def _key_part_by_retries(parts: fold.Key) -> bytes:
+    retries, at, clock, digest = parts
+    return _key_by_retries(4, retries, 8, at - _EPOCH, 8, clock, 4, digest)
 
 
-def _field(fields: Mapping[str, object], name: str) -> str:
-    return _text(fold.text(fields, name))
+def _field(fields: Mapping[str, object], name: str) -> bytes:
+    return copying.text(fold.text(fields, name))
 
 
-def _description(task_id: str, event: TaskEvent, found: Ids) -> str:
+def _description(task_id: str, event: TaskEvent, found: Ids) -> bytes:
     fields = event.fields
     name = fold.text(fields, "name")
-    return "\t".join(
+    due_at = fold.due_at(fields)
+    return b"".join(
         (
-            str(found.names[name]) if name else NULL,
+            copying.integer(found.names[name]) if name else NULL,
             _field(fields, "args"),
             _field(fields, "kwargs"),
             _field(fields, "eta"),
             _field(fields, "expires"),
-            _value(fold.due_at(fields)),
-            *_related(fold.relation(task_id, fields, "root_id")),
-            *_related(fold.relation(task_id, fields, "parent_id")),
+            NULL if due_at is None else copying.time(moments.micros(due_at)),
+            _root(task_id, fold.relation(task_id, fields, "root_id")),
+            _related(fold.relation(task_id, fields, "parent_id")),
         )
     )
 
 
-def _related(task_id: str | None) -> tuple[str, str]:
+def _root(task_id: str, root_id: str | None) -> bytes:
+    return _ITSELF if root_id == task_id else _related(root_id)
+
+
+def _related(task_id: str | None) -> bytes:
     if task_id is None:
-        return NULL, NULL
-    return ids.key_text(task_id), _text(ids.odd_text(task_id))
+        return NULL + NULL
+    key, odd_text = ids.key_and_text(task_id)
+    return copying.data(key) + copying.text(odd_text)
 
 
-def _sent(event: TaskEvent, found: Ids) -> str:
+def _sent(event: TaskEvent, found: Ids) -> bytes:
     fields = event.fields
     queue = fold.text(fields, "queue")
-    queue_id = str(found.queues[queue]) if queue else NULL
-    routed = f"{_field(fields, 'exchange')}\t{_field(fields, 'routing_key')}"
-    return f"{queue_id}\t{routed}\t{_text(event.hostname)}"
+    queue_id = copying.integer(found.queues[queue]) if queue else NULL
+    return queue_id + _field(fields, "exchange") + _field(fields, "routing_key") + copying.text(event.hostname)
 
 
-def _worker(event: TaskEvent, found: Ids) -> str:
-    return str(found.workers[event.hostname])
+def _worker(event: TaskEvent, found: Ids) -> bytes:
+    return copying.integer(found.workers[event.hostname])
 
 
-def _started(event: TaskEvent, found: Ids) -> str:
-    return f"{found.workers[event.hostname]}\t{event.pid}"
+def _started(event: TaskEvent, found: Ids) -> bytes:
+    return _worker(event, found) + copying.integer(event.pid)
 
 
-def _yielded(event: TaskEvent, found: Ids) -> str:
+def _yielded(event: TaskEvent, found: Ids) -> bytes:
+    return _started(event, found) + copying.text(event.type) + _error(event)
+
+
+def _succeeded(event: TaskEvent, found: Ids) -> bytes:
     fields = event.fields
-    return (
-        f"{found.workers[event.hostname]}\t{event.pid}\t{event.type}"
-        f"\t{_field(fields, 'exception')}\t{_field(fields, 'traceback')}"
-    )
+    return _worker(event, found) + _field(fields, "result") + copying.double(fold.number(fields, "runtime"))
 
 
-def _succeeded(event: TaskEvent, found: Ids) -> str:
-    runtime = _value(fold.number(event.fields, "runtime"))
-    return f"{found.workers[event.hostname]}\t{_field(event.fields, 'result')}\t{runtime}"
+def _failed(event: TaskEvent, found: Ids) -> bytes:
+    return _worker(event, found) + _error(event) + copying.integer(found.groups[failure_mark(event)])
 
 
-def _failed(event: TaskEvent, found: Ids) -> str:
+def _error(event: TaskEvent) -> bytes:
+    return _field(event.fields, "exception") + _field(event.fields, "traceback")
+
+
+def _revoked(event: TaskEvent, found: Ids) -> bytes:
     fields = event.fields
-    return f"{found.workers[event.hostname]}\t{_field(fields, 'exception')}\t{_field(fields, 'traceback')}"
+    flags = (copying.boolean(fold.flag(fields, name)) for name in ("terminated", "expired"))
+    return b"".join((_worker(event, found), *flags, _field(fields, "signum")))
 
 
-def _revoked(event: TaskEvent, found: Ids) -> str:
-    fields = event.fields
-    terminated, expired = (_value(fold.flag(fields, name)) for name in ("terminated", "expired"))
-    return f"{found.workers[event.hostname]}\t{terminated}\t{expired}\t{_field(fields, 'signum')}"
+def _custom(event: TaskEvent, found: Ids) -> bytes:
+    return _worker(event, found) + copying.text(event.type) + copying.jsonb(packing.encoded(event.fields))
 
 
-def _custom(event: TaskEvent, found: Ids) -> str:
-    fields = packing.encoded(event.fields)
-    return f"{found.workers[event.hostname]}\t{_text(event.type)}\t{_text(fields)}"
-
-
-_PAYLOADS: Mapping[str, Callable[[TaskEvent, Ids], str]] = {
+_PAYLOADS: Mapping[str, Callable[[TaskEvent, Ids], bytes]] = {
     "sent": _sent,
     "received": _worker,
     "started": _started,
@@ -203,7 +229,13 @@ _PAYLOADS: Mapping[str, Callable[[TaskEvent, Ids], str]] = {
     "custom": _custom,
 }
 
-_NO_DESCRIPTION = "\t".join([NULL] * len(registers.DESCRIPTION))
+_ITSELF = NULL + copying.text("")
+_NO_DESCRIPTION = NULL * len(registers.DESCRIPTION)
 _PARTS = tuple(
-    (register.name, "\t".join([NULL] * len(register.columns)), _PAYLOADS[register.name]) for register in registers.ALL
+    (
+        NULL * len(register.columns),
+        _key_part_by_retries if register.by_retries else _key_part,
+        _PAYLOADS[register.name],
+    )
+    for register in registers.ALL
 )

@@ -4,6 +4,8 @@ Small integer ids stand for names, so that rows and indexes stay narrow. Times a
 the migrations give exactly this.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     REAL,
     BigInteger,
@@ -65,6 +67,13 @@ def _key(name: str) -> list[Column[object]]:
 def _worker(name: str) -> Column[int]:
     return Column(f"{name}_worker_id", Integer)
 
+
+def _without_padding(*columns: Column[Any]) -> list[Column[Any]]:
+    """By width, widest first: where a narrow column stands before a wide one, PostgreSQL fills up the place between."""
+    return sorted(columns, key=lambda column: _WIDTHS.get(type(column.type), 0), reverse=True)
+
+
+_WIDTHS: dict[type, int] = {DateTime: 8, BigInteger: 8, Double: 8, Integer: 4, SmallInteger: 2}
 
 cluster = Table(
     "cluster",
@@ -144,84 +153,116 @@ worker_event = Table(
 task = Table(
     "task",
     metadata,
-    Column(
-        "id",
-        BigInteger,
-        Identity(always=True),
-        comment="by which the log names the task",
+    *_without_padding(
+        Column(
+            "id",
+            BigInteger,
+            Identity(always=True),
+            comment="by which the log names the task",
+        ),
+        _cluster(),
+        Column("key", UUID, nullable=False),
+        Column("id_text", Text, comment="the task id where it is not a canonical UUID"),
+        _time("seen_at", null=False),
+        _time("last_at", null=False),
+        Column("last_clock", BigInteger, nullable=False),
+        Column("name_id", Integer),
+        Column("args", Text),
+        Column("kwargs", Text),
+        Column("eta", Text),
+        Column("expires", Text),
+        _time("due_at"),
+        Column("root_key", UUID),
+        Column("root_text", Text, comment="empty where it is its own root"),
+        Column("parent_key", UUID),
+        Column("parent_text", Text),
+        *_key("sent"),
+        Column("sent_retries", Integer),
+        Column("queue_id", Integer),
+        Column("exchange", Text),
+        Column("routing_key", Text),
+        Column("client", Text),
+        *_key("received"),
+        Column("received_retries", Integer),
+        _worker("received"),
+        *_key("started"),
+        _worker("started"),
+        Column("started_pid", Integer),
+        *_key("yielded"),
+        _worker("yielded"),
+        Column("yielded_pid", Integer),
+        Column("yielded_type", Text),
+        Column("yielded_exception", Text),
+        Column("yielded_traceback", Text),
+        *_key("succeeded"),
+        _worker("succeeded"),
+        Column("result", Text),
+        Column("runtime", Double),
+        *_key("failed"),
+        _worker("failed"),
+        Column("exception", Text),
+        Column("traceback", Text),
+        Column("failed_group_id", Integer, comment="error group of that failure"),
+        *_key("revoked"),
+        _worker("revoked"),
+        Column("terminated", Boolean),
+        Column("expired", Boolean),
+        Column("signum", Text),
+        *_key("rejected"),
+        _worker("rejected"),
+        *_key("custom"),
+        _worker("custom"),
+        Column("custom_type", Text),
+        Column("custom_fields", JSONB),
+        Column("found_at", DateTime(timezone=True), comment="until when a result backend's answer covers the events"),
+        Column("found_state", Text, comment="SUCCESS, FAILURE or REVOKED, as a result backend knew it"),
+        Column("found_result", Text, comment="its result, or its exception"),
+        Column("found_traceback", Text),
+        Column("found_group_id", Integer, comment="error group of the failure that a result backend knew"),
+        Column("state", Text, Computed(states.STATE_SQL, persisted=True), nullable=False),
+        Column("reconciled", Boolean, Computed(states.RECONCILED_SQL, persisted=True)),
+        Column("worker_id", Integer, Computed(states.WORKER_SQL, persisted=True)),
     ),
-    _cluster(),
-    Column("key", UUID, nullable=False),
-    Column("id_text", Text, comment="the task id where it is not a canonical UUID"),
-    _time("seen_at", null=False),
-    _time("last_at", null=False),
-    Column("last_clock", BigInteger, nullable=False),
-    Column("name_id", Integer),
-    Column("args", Text),
-    Column("kwargs", Text),
-    Column("eta", Text),
-    Column("expires", Text),
-    _time("due_at"),
-    Column("root_key", UUID),
-    Column("root_text", Text),
-    Column("parent_key", UUID),
-    Column("parent_text", Text),
-    *_key("sent"),
-    Column("sent_retries", Integer),
-    Column("queue_id", Integer),
-    Column("exchange", Text),
-    Column("routing_key", Text),
-    Column("client", Text),
-    *_key("received"),
-    Column("received_retries", Integer),
-    _worker("received"),
-    *_key("started"),
-    _worker("started"),
-    Column("started_pid", Integer),
-    *_key("yielded"),
-    _worker("yielded"),
-    Column("yielded_pid", Integer),
-    Column("yielded_type", Text),
-    Column("yielded_exception", Text),
-    Column("yielded_traceback", Text),
-    *_key("succeeded"),
-    _worker("succeeded"),
-    Column("result", Text),
-    Column("runtime", Double),
-    *_key("failed"),
-    _worker("failed"),
-    Column("exception", Text),
-    Column("traceback", Text),
-    *_key("revoked"),
-    _worker("revoked"),
-    Column("terminated", Boolean),
-    Column("expired", Boolean),
-    Column("signum", Text),
-    *_key("rejected"),
-    _worker("rejected"),
-    *_key("custom"),
-    _worker("custom"),
-    Column("custom_type", Text),
-    Column("custom_fields", JSONB),
-    Column("found_at", DateTime(timezone=True), comment="until when a result backend's answer covers the events"),
-    Column("found_state", Text, comment="SUCCESS, FAILURE or REVOKED, as a result backend knew it"),
-    Column("found_result", Text, comment="its result, or its exception"),
-    Column("found_traceback", Text),
-    Column("state", Text, Computed(states.STATE_SQL, persisted=True), nullable=False),
-    Column("reconciled", Boolean, Computed(states.RECONCILED_SQL, persisted=True)),
-    Column("worker_id", Integer, Computed(states.WORKER_SQL, persisted=True)),
     PrimaryKeyConstraint("cluster_id", "key"),
     comment="the current state of each task: its events folded by the merge rule",
 )
 
 # Without the key behind the time: ties are rare and sorted at reading, and 16 bytes an entry are a third of it.
 Index("ix_task_seen", task.c.cluster_id, task.c.seen_at)
-Index("ix_task_state", task.c.cluster_id, task.c.state, task.c.seen_at)
+# Nine tenths of all tasks succeed, and are found by their time as fast.
+Index("ix_task_state", task.c.cluster_id, task.c.state, task.c.seen_at, postgresql_where=task.c.state != states.SUCCESS)
 Index("ix_task_name", task.c.cluster_id, task.c.name_id, task.c.seen_at)
 Index("ix_task_worker", task.c.cluster_id, task.c.worker_id, task.c.seen_at)
 Index("ix_task_failed", task.c.cluster_id, task.c.failed_at, postgresql_where=task.c.state == states.FAILURE)
 Index("ix_task_parent", task.c.cluster_id, task.c.parent_key, postgresql_where=task.c.parent_key.is_not(None))
+Index("ix_task_root", task.c.cluster_id, task.c.root_key, postgresql_where=task.c.root_key.is_not(None))
+Index(
+    "ix_task_retried",
+    task.c.cluster_id,
+    task.c.seen_at,
+    postgresql_where=func.greatest(func.coalesce(task.c.sent_retries, 0), func.coalesce(task.c.received_retries, 0))
+    > 0,
+)
+Index(
+    "ix_task_error",
+    task.c.cluster_id,
+    task.c.seen_at,
+    postgresql_where=task.c.state.in_([states.FAILURE, states.RETRY]),
+)
 Index("ix_task_found", task.c.cluster_id, task.c.found_at, postgresql_where=task.c.found_at.is_not(None))
+Index(
+    "ix_task_group",
+    task.c.cluster_id,
+    task.c.failed_group_id,
+    task.c.failed_at,
+    postgresql_where=task.c.failed_group_id.is_not(None),
+)
+Index(
+    "ix_task_found_group",
+    task.c.cluster_id,
+    task.c.found_group_id,
+    postgresql_where=task.c.found_group_id.is_not(None),
+)
 
 Index(
     "ix_task_due",
@@ -291,50 +332,89 @@ Index("ix_task_event_task_id", task_event.c.task_id)
 Index("ix_task_event_at", task_event.c.at, postgresql_using="brin", postgresql_with={"pages_per_range": 32})
 
 
-def _rollup(name: str, comment: str) -> Table:
+def _names_and_workers() -> list[Column[Any]]:
+    return [
+        Column("name_id", Integer, nullable=False, comment="0: no event has told the name yet"),
+        Column("worker_id", Integer, nullable=False, comment="0: sent by a client"),
+    ]
+
+
+def _either() -> list[Column[Any]]:
+    return [
+        Column("by", SmallInteger, nullable=False, comment="1: of a name, 2: of a worker (counting.py)"),
+        Column("id", Integer, nullable=False, comment="of the name or the worker; 0 as in rollup_1h"),
+    ]
+
+
+def _rollup(name: str, of: list[Column[Any]], comment: str) -> Table:
     return Table(
         name,
         metadata,
         Column("cluster_id", SmallInteger, nullable=False),
         _time("bucket", null=False),
-        Column("name_id", Integer, nullable=False, comment="0: no event has told the name yet"),
-        Column("worker_id", Integer, nullable=False, comment="0: sent by a client"),
+        *of,
         Column("type", Text, nullable=False),
         Column("count", BigInteger, nullable=False),
         Column("runtime_count", BigInteger, nullable=False),
         Column("runtime_sum", Numeric, nullable=False, comment="seconds, in whole microseconds: exact"),
-        PrimaryKeyConstraint("cluster_id", "bucket", "name_id", "worker_id", "type"),
+        PrimaryKeyConstraint("cluster_id", "bucket", *(column.name for column in of), "type"),
         comment=comment,
     )
 
 
 rollup_1m = _rollup(
-    "rollup_1m", "events by minute of their own time; counted in the transaction that stores them, each once"
+    "rollup_1m",
+    _names_and_workers(),
+    "events by minute of their own time; counted in the transaction that stores them, each once",
 )
-rollup_1h = _rollup("rollup_1h", "rollup_1m by hour")
+rollup_1h = _rollup("rollup_1h", _names_and_workers(), "rollup_1m by hour")
+rollup_1h_by = _rollup("rollup_1h_by", _either(), "rollup_1h of a name at all workers, or of a worker with all names")
 
 
-def _histogram(name: str, comment: str) -> Table:
+def _histogram(name: str, of: list[Column[Any]], comment: str) -> Table:
     return Table(
         name,
         metadata,
         Column("cluster_id", SmallInteger, nullable=False),
         _time("bucket", null=False),
-        Column("name_id", Integer, nullable=False, comment="0: no event has told the name yet"),
-        Column("worker_id", Integer, nullable=False),
+        *of,
         Column("measure", SmallInteger, nullable=False, comment="1: run time, 2: wait (histograms.py)"),
         Column("slot", SmallInteger, nullable=False, comment="the first bound that is not less (histograms.py)"),
         Column("count", BigInteger, nullable=False),
         Column("sum", Numeric, nullable=False, comment="seconds, in whole microseconds: exact"),
-        PrimaryKeyConstraint("cluster_id", "bucket", "name_id", "worker_id", "measure", "slot"),
+        PrimaryKeyConstraint("cluster_id", "bucket", *(column.name for column in of), "measure", "slot"),
         comment=comment,
     )
 
 
 histogram_1m = _histogram(
-    "histogram_1m", "run times by minute of the success, waits by minute of the first start; counted as rollup_1m"
+    "histogram_1m",
+    _names_and_workers(),
+    "run times by minute of the success, waits by minute of the first start; counted as rollup_1m",
 )
-histogram_1h = _histogram("histogram_1h", "histogram_1m by hour")
+histogram_1h = _histogram("histogram_1h", _names_and_workers(), "histogram_1m by hour")
+histogram_1h_by = _histogram(
+    "histogram_1h_by", _either(), "histogram_1h of a name at all workers, or of a worker with all names"
+)
+
+
+def _errors(name: str, comment: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("cluster_id", SmallInteger, nullable=False),
+        _time("bucket", null=False),
+        Column("group_id", Integer, nullable=False),
+        Column("name_id", Integer, nullable=False, comment="0: no event has told the name yet"),
+        Column("worker_id", Integer, nullable=False),
+        Column("count", BigInteger, nullable=False),
+        PrimaryKeyConstraint("cluster_id", "bucket", "group_id", "name_id", "worker_id"),
+        comment=comment,
+    )
+
+
+error_1m = _errors("error_1m", "task-failed events by minute and error group; counted as rollup_1m")
+error_1h = _errors("error_1h", "error_1m by hour")
 
 queue_sample = Table(
     "queue_sample",
@@ -361,10 +441,13 @@ error_group = Table(
     Column("message", Text, nullable=False),
     Column("frame", Text, nullable=False),
     Column("status", Text, nullable=False, server_default="open", comment="open, resolved, ignored"),
-    _time("first_at", null=False),
-    _time("last_at", null=False),
-    Column("count", BigInteger, nullable=False),
+    _time("first_at"),
+    _time("last_at"),
+    Column("count", BigInteger, nullable=False, server_default="0", comment="task-failed events"),
+    Column("changed_at", DateTime(timezone=True), comment="when someone set its status"),
+    Column("regressed_at", DateTime(timezone=True), comment="the failure that opened it again after it was resolved"),
     UniqueConstraint("cluster_id", "fingerprint"),
+    comment="failures that are alike; its times are null while no failure of it is committed",
 )
 
 command = Table(
@@ -383,8 +466,16 @@ command = Table(
     _time("claimed_at"),
     _time("ended_at"),
     Column("reply", JSONB),
-    comment="what someone asked for; the outbox of control and the audit log in one",
+    Column("claimed_by", UUID, comment="id of the collector that took it"),
+    Column("outcome", Text, comment="done, failed, unknown (outbox.py); null before the end"),
+    Column("payload", Text, comment="what must not stay: to be executed with, gone once it is taken"),
+    Column("answer", Text, comment="what must not stay: for whoever asked, gone after a while"),
+    comment="what someone asked for; the outbox of control and the audit log in one; a trigger keeps it append-only",
 )
+
+Index("ix_command_waiting", command.c.cluster_id, command.c.id, postgresql_where=command.c.claimed_at.is_(None))
+Index("ix_command_asked", command.c.cluster_id, command.c.asked_at, command.c.id)
+Index("ix_command_held", command.c.cluster_id, command.c.ended_at, postgresql_where=command.c.answer.is_not(None))
 
 command_item = Table(
     "command_item",
@@ -514,6 +605,11 @@ collector = Table(
     Column("lag", REAL, comment="seconds from the newest stored event's time to its commit"),
     Column("broker_away_at", DateTime(timezone=True), comment="since when its broker does not answer; null: it does"),
     Column("findings", JSONB, nullable=False, server_default="[]", comment="what is wrong with the way of events"),
+    Column(
+        "committed_at",
+        DateTime(timezone=True),
+        comment="everything sent until then is committed or on disk; null: the broker keeps it",
+    ),
     comment="collector processes and their last sign of life",
 )
 

@@ -5,7 +5,8 @@ server, without the client's connection ever breaking. So what is remembered is 
 round trip that sets the limits.
 """
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 import psycopg
@@ -31,12 +32,34 @@ SELECT pg_postmaster_start_time(), (SELECT max(version_num) FROM alembic_version
 """
 
 
-def begin(cursor: psycopg.Cursor, limits: Mapping[str, str], *, known: datetime) -> None:
-    """Set the limits of this transaction; `known` is the server on which ids were looked up.
+def begin(connection: psycopg.Connection, limits: Mapping[str, str]) -> psycopg.Cursor:
+    """Begin, with these limits, and ask where: for `check`."""
+    connection.execute("BEGIN")
+    return connection.execute(_BEGIN, (list(limits), list(limits.values())))
+
+
+def check(asked: psycopg.Cursor, *, known: datetime) -> None:
+    """Go on only where names were looked up: on the server `known`.
 
     Raises Unavailable on another server, which may lack the last of their rows; WrongSchema.
     """
-    row = cursor.execute(_BEGIN, (list(limits), list(limits.values()))).fetchone()
+    row = asked.fetchone()
     if row is None or row[0] != known:
         raise errors.Unavailable("the server is another one, or was started again: names are looked up again")
     schema.compare(row[1])
+
+
+def commit(connection: psycopg.Connection) -> None:
+    """The transaction's last statement. In a pipeline it is not done where one before it failed."""
+    connection.execute("COMMIT")
+
+
+@contextmanager
+def undone(connection: psycopg.Connection) -> Generator[None]:
+    """Undo the transaction that was begun where something is raised."""
+    try:
+        yield
+    except BaseException:
+        with suppress(psycopg.Error):  # what was raised says more than that the connection is gone
+            connection.rollback()
+        raise

@@ -21,7 +21,10 @@ from flower_store import (
     errors,
     event_types,
     findings,
+    fingerprint,
     fold,
+    groups,
+    losses,
     notices,
     partitions,
     rows,
@@ -60,7 +63,6 @@ class Instance:
 
 
 _BOUNDS = dimensions.Bounds()
-_NOTHING = batch.Appended(stored=0)
 _NAMED = ("task-sent", "task-received")
 
 
@@ -104,24 +106,37 @@ class Writer:
         events: Sequence[TaskEvent],
         worker_events: Sequence[WorkerEvent] = (),
         aside: Sequence[SetAside] = (),
+        *,
+        folded: Mapping[str, fold.Folded] | None = None,
     ) -> Written:
-        """Store a batch in one transaction."""
+        """Store a batch in one transaction; `folded` are its events where they are folded already."""
         with self._translated() as connection:
-            unique = list({(event.task_id, event.at, event.digest): event for event in events}.values())
-            folded = fold.fold(unique)
-            found = self._ids(connection, unique, worker_events)
-            with connection.transaction(), connection.cursor() as cursor:
-                transactions.begin(cursor, database.limits(self._settings.database_write_timeout), known=self._server)
-                appended = batch.write(cursor, self._cluster_id, unique, folded, found) if unique else _NOTHING
-                known = [event for event in worker_events if found.workers[event.hostname] != found.overflow["worker"]]
-                workers.write(connection, known, found.workers)
-                self._write_aside(cursor, aside)
-                notices.send(cursor, self._cluster_id)
+            folded = fold.fold(events) if folded is None else folded
+            found = self._ids(connection, events, worker_events)
+            known = [event for event in worker_events if found.workers[event.hostname] != found.overflow["worker"]]
+            appended: batch.Appended | None = None
+            # Statements that do not need each other's answers travel together, the transaction's own among them: after
+            # each answer this thread waits for the interpreter, and the other writer for the locks that it holds.
+            with transactions.undone(connection), connection.cursor() as cursor:
+                with connection.pipeline():
+                    asked = transactions.begin(connection, database.limits(self._settings.database_write_timeout))
+                    if folded:
+                        batch.prepare(cursor)
+                transactions.check(asked, known=self._server)
+                if folded:
+                    appended = batch.append(cursor, self._cluster_id, folded, found)
+                with connection.pipeline():
+                    if appended is not None:
+                        appended.tally.write(cursor, self._cluster_id)
+                    workers.write(connection, known, found.workers)
+                    self._write_aside(cursor, aside)
+                    notices.send(cursor, self._cluster_id)
+                    transactions.commit(connection)
             return Written(
-                stored=appended.stored,
+                stored=appended.stored if appended else 0,
                 tasks=len(folded),
                 overflowed=self._overflowed(),
-                too_old=appended.too_old,
+                too_old=appended.too_old if appended else 0,
             )
 
     def write_replies(self, replies: Mapping[str, Mapping[str, object]], *, silence: timedelta) -> None:
@@ -152,10 +167,17 @@ class Writer:
 
     def record_gap(
         self, started_at: datetime, ended_at: datetime, *, reason: str, detail: str = "", count: int | None = None
-    ) -> None:
-        """Record an interval in which events, `count` of them where that is known, were or may have been lost."""
+    ) -> bool:
+        """Record an interval in which events, `count` of them where that is known, were or may have been lost.
+
+        False where nothing was recorded: a restart of the broker is seen by all collectors, and the first one tells.
+        """
         with self._translated() as connection:
-            connection.execute(_GAP, (self._cluster_id, started_at, ended_at, reason, detail, count))
+            parameters = {
+                "cluster": self._cluster_id, "from": started_at, "until": ended_at, "reason": reason, "detail": detail,
+                "count": count, "by_first": reason == losses.BROKER_RESTARTED,
+            }  # fmt: skip
+            return connection.execute(_GAP, parameters).rowcount > 0
 
     def last_beat(self, *, other_than: UUID | None = None) -> datetime | None:
         """When a collector of this cluster, or another one than this, last said that it lived; None if never."""
@@ -170,17 +192,22 @@ class Writer:
         stored: int,
         aside: int,
         lag: timedelta | None,
+        committed_at: datetime | None = None,
         broker_away_at: datetime | None = None,
         found: Sequence[FindingRecord] = (),
     ) -> None:
-        """Say that this collector lives, what it has done and found, and since when its broker does not answer."""
+        """Say that this collector lives, what it has done and found, and since when its broker does not answer.
+
+        `committed_at` is the time until which everything sent is committed, where the broker keeps nothing.
+        """
         seconds = None if lag is None else lag.total_seconds()
         with self._translated() as connection:
             connection.execute(
                 _BEAT,
                 (
                     instance.id, self._cluster_id, instance.hostname, instance.pid, instance.version,
-                    instance.promise, stored, aside, seconds, broker_away_at, Jsonb(findings.documents(found)),
+                    instance.promise, stored, aside, seconds, committed_at, broker_away_at,
+                    Jsonb(findings.documents(found)),
                 ),
             )  # fmt: skip
 
@@ -189,6 +216,11 @@ class Writer:
         with self._translated() as connection:
             connection.execute("UPDATE collector SET stopped_at = now(), beat_at = now() WHERE id = %s", (instance.id,))
 
+    def queue_ids(self, connection: psycopg.Connection, names: Iterable[str]) -> dict[str, int]:
+        """The small ids of queues, within `session()`; those past the bound have none."""
+        found = self._queues.ids(connection, names)
+        return {name: number for name, number in found.items() if number != self._queues.overflow_id}
+
     def _write_aside(self, cursor: psycopg.Cursor, aside: Sequence[SetAside]) -> None:
         if aside:
             cursor.executemany(_ASIDE, [_aside_row(self._cluster_id, one) for one in aside])
@@ -196,23 +228,50 @@ class Writer:
     def _ids(
         self, connection: psycopg.Connection, events: Iterable[TaskEvent], worker_events: Iterable[WorkerEvent]
     ) -> rows.Ids:
-        hosts = {event.hostname for event in events if event.type != "task-sent"}
-        hosts.update(event.hostname for event in worker_events)
-        told = [event.fields for event in events if event.type in _NAMED]
+        hosts = {event.hostname for event in worker_events}
+        names, queues, types = set[str | None](), set[str | None](), set[str]()
+        failed: list[TaskEvent] = []
+        for event in events:  # one loop over all that was received: four took a fortieth of the collector's time
+            event_type = event.type
+            if event_type in _NAMED:
+                names.add(fold.text(event.fields, "name"))
+            if event_type == "task-sent":
+                queues.add(fold.text(event.fields, "queue"))
+            else:
+                hosts.add(event.hostname)
+                if event_type == "task-failed":
+                    failed.append(event)
+            types.add(event_type)
         return rows.Ids(
-            names=self._names.ids(connection, {fold.text(fields, "name") or "" for fields in told}),
-            queues=self._queues.ids(connection, {fold.text(fields, "queue") or "" for fields in told}),
+            names=self._names.ids(connection, names),
+            queues=self._queues.ids(connection, queues),
             workers=self._workers.ids(connection, hosts),
-            types=self._types.ids(connection, {event.type for event in events} - event_types.CODES.keys()),
+            types=self._types.ids(connection, types - event_types.CODES.keys()),
             overflow={
                 "name": self._names.overflow_id,
                 "worker": self._workers.overflow_id,
                 "type": self._types.overflow_id,
             },
+            groups=self._failures(connection, failed),
         )
 
+    def _failures(self, connection: psycopg.Connection, failed: Sequence[TaskEvent]) -> dict[rows.FailureMark, int]:
+        """The error group of each failure."""
+        found = {rows.failure_mark(event): fingerprint.of_fields(event.fields) for event in failed}
+        ids = self.error_groups(connection, found.values())
+        return {mark: ids[one] for mark, one in found.items()}
+
+    def error_groups(
+        self, connection: psycopg.Connection, found: Iterable[fingerprint.Fingerprint]
+    ) -> dict[fingerprint.Fingerprint, int]:
+        """The ids of these error groups, with the connection of `session`; those that are new get a row."""
+        return self._groups.of(connection, found)
+
     def _overflowed(self) -> dict[str, int]:
-        kinds = {"name": self._names, "queue": self._queues, "worker": self._workers, "type": self._types}
+        kinds = {
+            "name": self._names, "queue": self._queues, "worker": self._workers, "type": self._types,
+            "group": self._groups,
+        }  # fmt: skip
         return {kind: number for kind, dimension in kinds.items() if (number := dimension.take_overflowed())}
 
     def _connected(self) -> psycopg.Connection:
@@ -243,6 +302,7 @@ class Writer:
         self._queues = dimensions.Dimension("queue", "name", cluster, most=bounds.queues)
         self._workers = dimensions.Dimension("worker", "hostname", cluster, most=bounds.workers)
         self._types = dimensions.Dimension("event_type", "name", cluster, most=bounds.types)
+        self._groups = groups.Groups(cluster, most=bounds.groups)
 
     @contextmanager
     def session(self) -> Generator[psycopg.Connection]:
@@ -300,7 +360,14 @@ INSERT INTO set_aside (cluster_id, received_at, reason, detail, routing_key, con
 VALUES (%s, %s, %s, %s, %s, %s, %s)
 """
 
-_GAP = "INSERT INTO gap (cluster_id, started_at, ended_at, reason, detail, count) VALUES (%s, %s, %s, %s, %s, %s)"
+_GAP = """
+INSERT INTO gap (cluster_id, started_at, ended_at, reason, detail, count)
+SELECT %(cluster)s, %(from)s, %(until)s, %(reason)s, %(detail)s, %(count)s
+WHERE NOT %(by_first)s OR NOT EXISTS (
+  SELECT FROM gap WHERE cluster_id = %(cluster)s AND reason = %(reason)s
+  AND started_at <= %(until)s AND ended_at >= %(from)s
+)
+"""
 
 _LAST_BEAT = "SELECT max(beat_at) FROM collector WHERE cluster_id = %s AND id IS DISTINCT FROM %s::uuid"
 
@@ -314,10 +381,10 @@ DELETE FROM set_aside WHERE cluster_id = %(cluster)s AND id <= (
 """
 
 _BEAT = """
-INSERT INTO collector (id, cluster_id, hostname, pid, version, promise, stored, set_aside, lag, broker_away_at,
-  findings)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO collector (id, cluster_id, hostname, pid, version, promise, stored, set_aside, lag, committed_at,
+  broker_away_at, findings)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (id) DO UPDATE SET beat_at = now(), promise = excluded.promise, stored = excluded.stored,
-  set_aside = excluded.set_aside, lag = excluded.lag, broker_away_at = excluded.broker_away_at,
-  findings = excluded.findings
+  set_aside = excluded.set_aside, lag = excluded.lag, committed_at = excluded.committed_at,
+  broker_away_at = excluded.broker_away_at, findings = excluded.findings
 """

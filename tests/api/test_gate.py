@@ -16,14 +16,16 @@ STRANGERS = ["evil.example", "evil.example:5555", "127.0.0.1.evil.example", "192
 PATHS = ["/api/tasks", "/api/task/info/t", "/api/task/types", "/api/workers"]
 
 
-def asked_from(host: str, path: str, store: StoreSettings, settings: ApiSettings) -> httpx.Response:
+def asked_from(
+    host: str, path: str, store: StoreSettings, settings: ApiSettings, *, method: str = "GET"
+) -> httpx.Response:
     """A request as if it came from another machine."""
 
     async def ask() -> httpx.Response:
         app = create_app(settings, store)
         transport = httpx.ASGITransport(app, client=(host, 1234))  # type: ignore[arg-type]  # its scope is any mapping
         async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            return await client.get(path)
+            return await client.request(method, path)
 
     return asyncio.run(ask())
 

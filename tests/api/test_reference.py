@@ -22,8 +22,19 @@ def test_every_address_of_the_api_is_in_the_reference(api: httpx.Client) -> None
     assert set(document["paths"]) == {
         "/healthcheck", "/healthz", "/readyz", "/events/stream", "/api/tasks", "/api/task/info",
         *(f"/api/v1/clusters/{{slug}}/{each}" for each in ("collectors", "completeness", "gaps", "set-aside")),
-        *(f"/api/v1/clusters/{{slug}}/{each}" for each in ("tasks", "tasks/{task_id}", "task")),
-        "/api/task/info/{task_id}", "/api/task/types", "/api/workers",
+        *(f"/api/v1/clusters/{{slug}}/{each}" for each in ("tasks", "tasks/{task_id}", "task", "task-counts")),
+        *(f"/api/v1/clusters/{{slug}}/{each}" for each in ("export", "names", "series", "workers")),
+        *(f"/api/v1/clusters/{{slug}}/workers/{{hostname}}{each}" for each in ("", "/history")),
+        *(f"/api/v1/clusters/{{slug}}/queues{each}" for each in ("", "/{name}", "/{name}/history", "/{name}/messages")),
+        *(f"/api/v1/clusters/{{slug}}/errors{each}" for each in ("", "/{group_id}")),
+        "/api/queues/length",
+        "/api/v1/clusters/{slug}", "/api/v1/clusters",
+        "/api/task/info/{task_id}", "/api/task/types", "/api/workers", "/tasks/datatable",
+        *(f"/api/v1/clusters/{{slug}}/{each}" for each in ("commands", "commands/{command_id}")),
+        *(f"/api/worker/{each}/{{name}}" for each in ("shutdown", "queue/add-consumer", "queue/cancel-consumer")),
+        *(f"/api/worker/pool/{each}/{{name}}" for each in ("restart", "grow", "shrink", "autoscale")),
+        *(f"/api/task/{each}/{{task_id}}" for each in ("revoke", "abort", "result")),
+        *(f"/api/task/{each}/{{name}}" for each in ("timeout", "rate-limit", "apply", "async-apply", "send-task")),
     }  # fmt: skip
 
 

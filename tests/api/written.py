@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from flower_store import moments
 from flower_store.events import TaskEvent, WorkerEvent
 from flower_store.settings import StoreSettings
 from flower_store.writes import Writer
@@ -19,10 +20,10 @@ def an_event(
         task_id=task_id,
         hostname=hostname,
         pid=7,
-        at=START + timedelta(seconds=second),
+        micros=moments.micros(START + timedelta(seconds=second)),
         clock=int(second) + 1,
         digest=hash((kind, task_id, second, hostname)) % 2**31,
-        received_at=START,
+        received=moments.micros(START),
         fields=fields,
     )
 

@@ -18,8 +18,9 @@ from flower_cli.demo import app, workload
 from flower_cli.embedded.broker import Broker
 
 RATE = 50
-# Each kind was seen within 25 s of the first event, on a machine that did other things, too.
-LIMIT_SECONDS = 120.0
+# Each kind was seen within 25 s of the first event. On a busy machine the task that is to be terminated may
+# not have begun when it is revoked; the next one follows three minutes later.
+LIMIT_SECONDS = 300.0
 QUEUES = {"orders", "mail", "media", "reports"}
 
 

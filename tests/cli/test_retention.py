@@ -6,7 +6,7 @@ import msgspec
 import psycopg
 from tests.cli.conftest import Run
 
-from flower_store import factories
+from flower_store import factories, moments
 from flower_store.settings import StoreSettings
 from flower_store.writes import Writer
 
@@ -16,7 +16,7 @@ NUMBER = "SELECT count(*) FROM task"
 def test_a_dry_run_tells_what_then_goes(flower: Run, database_url: str) -> None:
     long_ago = datetime.now(UTC) - timedelta(days=40)
     writer = Writer(StoreSettings(database_url=database_url), cluster="default")
-    writer.write([msgspec.structs.replace(factories.an_event("succeeded"), at=long_ago)])
+    writer.write([msgspec.structs.replace(factories.an_event("succeeded"), micros=moments.micros(long_ago))])
     writer.close()
 
     told = flower("retention", "--dry-run", "--database-url", database_url)

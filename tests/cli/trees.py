@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -94,10 +94,12 @@ class Tree:
     def end(self) -> None:
         """For a test that failed: nobody stays."""
         self._seen |= set() if self.ended else set(self.processes())
-        for one in self._seen:
-            if one.is_running():
-                one.kill()
-        self._popen.wait()
+        try:
+            for one in self._seen:
+                with suppress(psutil.NoSuchProcess):
+                    one.kill()
+        finally:
+            self._popen.wait()
 
 
 @contextmanager

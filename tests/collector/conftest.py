@@ -26,6 +26,7 @@ QUICK = CollectorSettings(
     inspect_interval=timedelta(seconds=2),
     inspect_timeout=timedelta(seconds=0.5),
     probe_interval=timedelta(0),
+    queue_interval=timedelta(0),
     stop_timeout=timedelta(seconds=10),
 )
 """Settings of tests: a free port, nothing waits for long, and nothing is on the broker but what the test puts there."""

@@ -8,6 +8,7 @@ from flower_collector import batcher, gate
 from flower_collector.batcher import Batcher
 from flower_collector.message import Message
 from flower_collector.receivers.session import Session
+from flower_store import writes
 
 
 class Clock:
@@ -132,3 +133,13 @@ def test_a_receipt_is_acknowledged_once() -> None:
     session.done(5)
 
     assert (first, session.due()) == (5, None)
+
+
+def test_of_what_is_set_aside_only_what_is_stored_of_it_stays_in_memory() -> None:
+    batches = a_batcher(Clock())
+
+    add(batches, message(b"{" + b"x" * 1_000_000))
+    taken = batches.take()
+
+    assert taken is not None
+    assert [len(one.body) for one in taken.aside] == [writes.SET_ASIDE_BODY]

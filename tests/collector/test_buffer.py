@@ -61,6 +61,35 @@ def test_what_its_broker_still_has_is_never_dropped_for_what_came_later() -> Non
     assert buffer.size == 0
 
 
+def test_it_knows_since_when_messages_wait_that_nobody_else_has() -> None:
+    buffer, kept = Buffer(messages=10, size=1000), Holding()
+    times = [NOON + timedelta(seconds=second) for second in range(3)]
+    buffer.put(message(b"kept", origin=kept, tag=kept.take(b"1-0")))
+    empty = buffer.waiting_since
+    for at in times:
+        buffer.put_over(message(b"a", origin=buffer.origin, tag=buffer.place(at)))
+    while buffer.take(0):
+        pass
+
+    taken = buffer.waiting_since
+    buffer.origin.done(0)
+    one_committed = buffer.waiting_since
+
+    assert (empty, taken, one_committed) == (None, times[0], times[1])
+    assert buffer.give_up() == Loss(2, times[1], times[1])
+    assert (buffer.waiting_since, buffer.give_up()) == (None, None)
+
+
+def test_what_was_dropped_waits_no_more() -> None:
+    buffer = Buffer(messages=1, size=1000)
+
+    for second in range(3):
+        at = NOON + timedelta(seconds=second)
+        buffer.put_over(message(b"a", origin=buffer.origin, tag=buffer.place(at)))
+
+    assert buffer.waiting_since == NOON + timedelta(seconds=2)
+
+
 def test_past_the_bound_of_bytes_a_single_large_message_still_passes() -> None:
     buffer = Buffer(messages=10, size=3)
 
@@ -96,3 +125,31 @@ def test_what_was_given_back_is_forgotten() -> None:
     buffer.clear()
 
     assert (len(buffer), buffer.size, buffer.take(0)) == (0, 0, None)
+
+
+def test_who_waits_for_room_wakes_when_there_is_some() -> None:
+    buffer = Buffer(messages=3, size=100)
+    for _ in range(3):
+        buffer.put(message(b"x" * 10))
+    woke = threading.Event()
+
+    def wait() -> None:
+        buffer.wait_below(25, timeout=60)
+        woke.set()
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    assert not woke.is_set()
+    buffer.take(0)
+    waiting.join(timeout=30)
+
+    assert woke.is_set()
+
+
+def test_room_is_waited_for_no_longer_than_asked() -> None:
+    buffer = Buffer(messages=1, size=100)
+    buffer.put(message(b"x"))
+
+    buffer.wait_below(50, timeout=0.01)
+
+    assert buffer.is_full()

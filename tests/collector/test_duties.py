@@ -60,6 +60,7 @@ def duties(database_url: str, clock: Clock, broker: Availability) -> Iterator[Du
         promise=lambda: "",
         totals=Totals(),
         buffer=Buffer(messages=1, size=1),
+        complete=None,
         noted=Gaps(),
         broker=broker,
         database=Availability(clock),

@@ -78,3 +78,32 @@ def test_a_batch_that_was_given_back_is_waited_for_by_nobody() -> None:
     session.close()
 
     assert handover.drained
+
+
+def under_way(handover: Handover, session: Session, tag: int) -> Batch:
+    handover.give(Batch(receipts={session: tag}, messages=1))
+    batch = handover.take()
+    assert batch is not None
+    return batch
+
+
+def test_receipts_go_out_in_the_order_of_the_stream() -> None:
+    handover, session = Handover(), Session()
+    first, second, third = (under_way(handover, session, tag) for tag in (1, 2, 3))
+
+    due = []
+    for batch in (second, first, third):
+        handover.settle(batch, committed=True)
+        due.append(session.due())
+
+    assert due == [None, 2, 3]
+
+
+def test_what_was_given_back_holds_no_later_receipt_back_and_sends_none() -> None:
+    handover, gone, session = Handover(), Session(), Session()
+    first, second = under_way(handover, gone, 7), under_way(handover, session, 1)
+
+    handover.settle(second, committed=True)
+    handover.settle(first, committed=False)
+
+    assert (gone.due(), session.due()) == (None, 1)

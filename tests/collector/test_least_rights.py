@@ -46,15 +46,30 @@ def test_a_user_with_the_documented_rights_collects_probes_and_inspects(
     query: Query,
 ) -> None:
     start_worker(rabbitmq_url)
-    collector = start_collector(least_url, probe_interval=timedelta(seconds=1))
+    collector = start_collector(
+        least_url, probe_interval=timedelta(seconds=1), queue_interval=timedelta(milliseconds=200)
+    )
 
     with Publisher(rabbitmq_url) as publisher:
         publisher.events(*range(20))
         eventually(lambda: query("SELECT count(*) FROM task") == [(20,)])
     eventually(lambda: query("SELECT promise FROM collector") == [(promise.QUORUM_QUEUE,)])
     eventually(lambda: query("SELECT 1 FROM worker_reply WHERE method = 'stats'"))
+    eventually(lambda: query("SELECT s.consumers FROM queue_sample s JOIN queue q ON q.id = s.queue_id") == [(1,)])
     eventually(lambda: probes(collector) > 0)
     assert collector.ready()
+
+
+def test_a_user_with_the_documented_rights_counts_what_the_broker_drops(
+    rabbitmq_url: str, least_url: str, start_collector: Callable[..., Collector], query: Query
+) -> None:
+    start_collector(least_url, queue_max_length=5).stop()
+    with Publisher(rabbitmq_url) as publisher:
+        publisher.events(*range(20))
+
+    start_collector(least_url, queue_max_length=5)
+
+    eventually(lambda: query("SELECT sum(count)::int FROM gap") == [(15,)])
 
 
 def probes(collector: Collector) -> float:

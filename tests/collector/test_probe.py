@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from celery import Celery
 from celery.events.state import State
 from tests.collector.conftest import Query
 from tests.collector.messages import NOON, message
+from tests.services import celery_app
 from tests.waiting import eventually
 
 from flower_collector import gate
@@ -40,7 +40,7 @@ def test_probes_come_back_to_the_collector_and_pass_celery_s_own_receiver(
     url = request.getfixturevalue(broker)
     seen: list[dict[str, object]] = []
     state = State()
-    app: Any = Celery(broker=url, set_as_current=False)
+    app: Any = celery_app.client(url)
     enough = threading.Event()
 
     def take(event: dict[str, object]) -> None:

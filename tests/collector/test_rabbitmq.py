@@ -1,12 +1,15 @@
 """RabbitMQ: what the queue is, and that no message is acknowledged before it is committed."""
 
 import json
+import select
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
+from amqp import exceptions
+from structlog.testing import capture_logs
 from tests.collector import garbage, proxy
 from tests.collector.conftest import Query
 from tests.collector.messages import NOON, fields
@@ -15,9 +18,11 @@ from tests.collector.publishing import TASKS, Publisher
 from tests.services.rabbitmq import RabbitMQ
 from tests.waiting import eventually
 
-from flower_collector import promise
+from flower_collector import app, connections, promise
+from flower_collector.receivers import deliveries, queue
 from flower_collector.receivers.amqp import DRAINED_AT_ONCE
 from flower_collector.service import Collector
+from flower_collector.settings import CollectorSettings
 from flower_store import losses
 
 pytestmark = pytest.mark.slow
@@ -26,6 +31,7 @@ StartCollector = Callable[..., Collector]
 QUEUE = "flower.default"
 STORED = "SELECT count(*) FROM task_event"
 ASIDE = "SELECT reason, count(*) FROM set_aside GROUP BY 1"
+PROMISED = "SELECT promise FROM collector WHERE stopped_at IS NULL"
 LONG = timedelta(minutes=5)
 
 
@@ -92,6 +98,78 @@ def test_events_wait_for_a_collector_that_is_away(
 
     assert publisher.waiting(QUEUE) == 0
     assert query("SELECT * FROM gap") == []
+
+
+def test_a_restart_of_the_broker_is_a_gap_that_one_collector_records(
+    rabbitmq: RabbitMQ, rabbitmq_url: str, start_collector: StartCollector, query: Query
+) -> None:
+    collectors = [start_collector(rabbitmq_url) for _ in range(2)]
+    rows = "SELECT reason, ended_at - started_at < interval '5 minutes' FROM gap ORDER BY id"
+
+    told: list[object] = []
+    for end in (rabbitmq.stop, rabbitmq.kill):
+        told.append(end)
+        end()
+        eventually(lambda: not any(collector.ready() for collector in collectors))
+        rabbitmq.start()
+        eventually(lambda: all(collector.ready() for collector in collectors))
+        eventually(lambda: len(query(rows)) == len(told))
+
+    # Each has weighed what it noted by now, and said so with its beat.
+    for collector in collectors:
+        collector.stop()
+    assert query(rows) == [("broker_restarted", True)] * 2
+
+
+def test_a_connection_that_ends_is_no_restart(
+    rabbitmq: RabbitMQ, rabbitmq_url: str, start_collector: StartCollector, query: Query
+) -> None:
+    collector = start_collector(rabbitmq_url)
+    vhost = quote(urlsplit(rabbitmq_url).path[1:], safe="")
+
+    def ended() -> bool:
+        found = rabbitmq.request("GET", f"/vhosts/{vhost}/connections")
+        assert isinstance(found, list)
+        for one in found:
+            rabbitmq.request("DELETE", f"/connections/{quote(one['name'], safe='')}")
+        return bool(found)
+
+    eventually(ended)
+    eventually(lambda: collector.metrics.registry.get_sample_value("flower_collector_broker_reconnects_total") != 0)
+    eventually(collector.ready)
+    collector.stop()
+
+    assert query("SELECT reason FROM gap") == []
+
+
+@pytest.mark.parametrize("by", ["tcp", "tls"])
+def test_most_of_a_backlog_is_read_without_the_driver_s_help(
+    *,
+    rabbitmq: RabbitMQ,
+    rabbitmq_url: str,
+    start_collector: StartCollector,
+    publisher: Publisher,
+    query: Query,
+    monkeypatch: pytest.MonkeyPatch,
+    by: str,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(rabbitmq.authority))
+    url = rabbitmq_url if by == "tcp" else rabbitmq.tls_url(urlsplit(rabbitmq_url).path[1:])
+    start_collector(url).stop()
+    publisher.events(*range(500))
+    read, parse = [], deliveries.parse
+
+    def counted(*given: Any) -> deliveries.Delivered | None:
+        found = parse(*given)
+        read.append(found is not None)
+        return found
+
+    monkeypatch.setattr(deliveries, "parse", counted)
+    start_collector(url)
+
+    eventually(stored(query, 500))
+    # By TLS a read ends with a record, of 16 KB at most, and what that cuts is the driver's.
+    assert sum(read) > 300
 
 
 @pytest.mark.parametrize(
@@ -221,6 +299,83 @@ def test_a_queue_with_other_arguments_is_used_as_it_is_and_told(
 
     eventually(stored(query, 10))
     eventually(lambda: query("SELECT promise FROM collector") == [(promise.FOUND_QUEUE,)])
+    with pytest.raises(exceptions.NotFound):
+        publisher.waiting(f"{QUEUE}.dropped")
+
+
+@pytest.mark.parametrize(
+    "changed", [{"queue_max_length": 500}, {"queue_max_bytes": 2**30}, {"queue_ttl": timedelta(hours=1)}]
+)
+def test_a_queue_keeps_its_bounds_when_the_settings_change_and_what_it_drops_is_counted(
+    *,
+    rabbitmq_url: str,
+    start_collector: StartCollector,
+    publisher: Publisher,
+    query: Query,
+    changed: dict[str, Any],
+) -> None:
+    start_collector(rabbitmq_url, queue_max_length=50).stop()
+    publisher.events(*range(300))
+    eventually(lambda: publisher.waiting(f"{QUEUE}.dropped") == 250)
+
+    with capture_logs() as logged:
+        start_collector(rabbitmq_url, **changed)
+        eventually(lambda: query("SELECT reason, sum(count)::int FROM gap GROUP BY 1") == [("queue_overflow", 250)])
+
+    eventually(lambda: query(PROMISED) == [(promise.FOUND_QUEUE_COUNTED,)])
+    eventually(lambda: publisher.waiting(f"{QUEUE}.dropped") == 0)
+    assert [line["rule"] for line in logged if line["event"] == queue.QUEUE_FOUND] == [queue.KEPT]
+
+
+def test_a_queue_that_is_deleted_takes_the_bounds_that_were_changed(
+    *,
+    rabbitmq: RabbitMQ,
+    rabbitmq_url: str,
+    start_collector: StartCollector,
+    publisher: Publisher,
+    query: Query,
+) -> None:
+    start_collector(rabbitmq_url, queue_max_length=50).stop()
+    start_collector(rabbitmq_url, queue_max_length=70)
+    eventually(lambda: query(PROMISED) == [(promise.FOUND_QUEUE_COUNTED,)])
+
+    publisher.channel().queue_delete(QUEUE)
+
+    eventually(lambda: query(PROMISED) == [(promise.QUORUM_QUEUE,)])
+    vhost = quote(urlsplit(rabbitmq_url).path[1:], safe="")
+    made = rabbitmq.request("GET", f"/queues/{vhost}/{QUEUE}")
+    assert isinstance(made, dict)
+    assert made["arguments"]["x-max-length"] == 70
+
+
+def test_a_policy_lowers_the_bounds_of_a_queue_that_is_there_and_never_raises_them(
+    *, rabbitmq: RabbitMQ, rabbitmq_url: str, start_collector: StartCollector, publisher: Publisher
+) -> None:
+    start_collector(rabbitmq_url, queue_max_length=50).stop()
+    vhost = quote(urlsplit(rabbitmq_url).path[1:], safe="")
+
+    def bound(length: int) -> None:
+        policy: dict[str, object] = {
+            "pattern": f"^{QUEUE}$",
+            "definition": {"max-length": length},
+            "apply-to": "queues",
+        }
+        rabbitmq.request("PUT", f"/policies/{vhost}/bound", policy)
+
+        def effective() -> bool:
+            found = rabbitmq.request("GET", f"/queues/{vhost}/{QUEUE}")
+            return isinstance(found, dict) and found.get("effective_policy_definition") == {"max-length": length}
+
+        eventually(effective)
+
+    bound(1000)
+    publisher.events(*range(60))
+    eventually(lambda: publisher.waiting(f"{QUEUE}.dropped") == 10)
+    bound(20)
+    publisher.events(0)
+
+    eventually(lambda: publisher.waiting(QUEUE) == 20)
+    eventually(lambda: publisher.waiting(f"{QUEUE}.dropped") == 41)
 
 
 def test_a_queue_that_somebody_deletes_is_made_again_and_the_gap_is_recorded(
@@ -260,3 +415,19 @@ def test_garbage_between_good_events_is_set_aside_and_the_good_ones_land(
     counted = {reason: aside(collector, reason) for reason in garbage.REASONS}
     assert counted == garbage.REASONS
     assert collector.ready()
+
+
+def test_a_connection_whose_queue_is_deleted_as_it_closes_leaves_no_socket_open(
+    rabbitmq_url: str, publisher: Publisher
+) -> None:
+    connection: Any = app.cluster_app(CollectorSettings(broker=rabbitmq_url)).connection_for_read(heartbeat=30)
+    channel = connection.channel()
+    channel.queue_declare(queue="short-lived", auto_delete=False)
+    channel.basic_consume("short-lived")
+    socket = connection.connection.transport.sock
+    publisher.channel().queue_delete("short-lived")
+    assert select.select([socket], [], [], 20)[0], "the broker did not tell"
+
+    connections.close(connection)
+
+    assert socket.fileno() == -1

@@ -3,17 +3,17 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, cast
 
 import psycopg
 import pytest
 import redis
-from celery import Celery
+from structlog.testing import capture_logs
 from tests.collector.conftest import Query
+from tests.services import celery_app
 
 from flower_collector import app, results
 from flower_collector.metrics import Metrics
-from flower_collector.reconciler import Reconciler
+from flower_collector.reconciler import BACKEND_FAILED, Reconciler
 from flower_collector.settings import CollectorSettings
 from flower_store import factories, losses
 from flower_store.factories import NOON, an_event
@@ -54,9 +54,7 @@ def backend_url(redis_url: str) -> str:
 
 def store(url: str, task_id: str, result: object, state: str, **more: object) -> None:
     """As a worker stores it."""
-    celery = cast("Any", Celery(broker="memory://", backend=url, set_as_current=False))
-    celery.backend.store_result(task_id, result, state, **more)
-    celery.close()
+    celery_app.client("memory://", url).backend.store_result(task_id, result, state, **more)
 
 
 def test_a_task_whose_end_was_not_told_ends_as_the_backend_knows(
@@ -166,6 +164,30 @@ def test_a_database_backend_tells_states_and_its_pickles_stay_closed(
 def test_a_backend_that_cannot_be_asked_is_said(reconciler: Make, url: str, why: str) -> None:
     with pytest.raises(results.Unsupported, match=why):
         reconciler(url).work_once()
+
+
+def test_a_database_that_cannot_be_opened_is_told_in_a_sentence_that_names_the_setting(
+    writer: Writer, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer.write([an_event("started", task_id=TASK)])
+    settings = replace(SETTINGS, result_backend="db+sqlite:////nonexistent/directory/results.db")
+
+    def leads() -> bool:
+        looking.finish()
+        return True
+
+    looking = Reconciler(
+        app.cluster_app(settings), writer, settings=settings, leads=leads, redaction=None, metrics=Metrics()
+    )
+
+    with capture_logs() as logged:
+        looking.run()
+
+    (told,) = [line for line in logged if line["event"] == BACKEND_FAILED]
+    assert told["setting"] == "result_backend"
+    assert "unable to open database file" in told["error"]
+    assert "\n" not in told["error"]
+    assert [record.exc_info for record in caplog.records if record.exc_info] == []
 
 
 def test_a_repaired_task_counts_for_the_interval_in_which_it_was_missed(

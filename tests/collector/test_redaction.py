@@ -80,11 +80,45 @@ def test_what_mentions_a_name_and_cannot_be_taken_apart_is_hidden_whole(text: st
     assert redacted(PASSWORDS, kwargs=text).fields["kwargs"] == HIDDEN
 
 
+@pytest.mark.parametrize(
+    ("rule", "name"),
+    [
+        *[
+            ("apikey", name)
+            for name in ("api_key", "x-api-key", "x_api_key", "api.key", "api key", "API__KEY", "apiKey")
+        ],
+        *[("password", name) for name in ("pass_word", "pass word", "PASS-WORD", "p.a.s.s.w.o.r.d", "user_pass. word")],
+        *[("api-key", name) for name in ("apikey", "api - key", "a_pi_key")],
+        ("pass_word", "password"),
+        ("password", "pass\\x5fword"),
+    ],
+)
+def test_separators_and_case_make_no_difference(rule: str, name: str) -> None:
+    rules = CollectorSettings(redact=(rule,))
+
+    found = redacted(
+        rules, kwargs=f"{{'a': 1, '{name}': '{SECRET}'}}", own={name: SECRET}, text=f"{name}={SECRET}"
+    ).fields
+
+    assert found["kwargs"] == f"{{'a': 1, '{name}': [redacted]}}"
+    assert found["own"] == {name: HIDDEN}
+    assert found["text"] == HIDDEN
+
+
 def test_a_key_that_celery_cut_counts_as_named() -> None:
     assert redacted(PASSWORDS, kwargs="{'my...': 'x'}").fields["kwargs"] == "{'my...': [redacted]}"
 
 
-NAMES = st.sampled_from(["password", "PASSWORD", "user_password", "apiKey", "Api-Key", "password_hint"])
+@st.composite
+def names(draw: st.DrawFn) -> str:
+    """One of the rules' words as somebody might write it: separators at any place, any case, within a longer name."""
+    word = draw(st.sampled_from(["password", "apikey"]))
+    between = st.text("_-. ", max_size=2)
+    letters = [draw(st.sampled_from([letter, letter.upper()])) + draw(between) for letter in word]
+    return draw(st.sampled_from(["", "user_", "x-"])) + "".join(letters) + draw(st.sampled_from(["", "_hint"]))
+
+
+NAMES = st.sampled_from(["password", "PASSWORD", "user_password", "apiKey", "Api-Key", "password_hint"]) | names()
 PLAIN = st.text(max_size=8).filter(lambda text: SECRET not in text)
 LEAVES = st.none() | st.booleans() | st.integers() | PLAIN | st.binary(max_size=4)
 SECRETS = st.tuples(PLAIN, PLAIN).map(SECRET.join)

@@ -18,12 +18,15 @@ from tests.collector.publishing import TASKS, Publisher
 from tests.services.redis_servers import StartRedis
 from tests.waiting import eventually
 
-from flower_collector import promise
+from flower_collector import pipeline, promise
 from flower_collector.service import Collector
 
 pytestmark = pytest.mark.slow
 
 StartCollector = Callable[..., Collector]
+AN_HOUR_AGO = """
+UPDATE collector SET beat_at = beat_at - interval '1 hour', committed_at = committed_at - interval '1 hour' RETURNING 1
+"""
 STORED = "SELECT count(*) FROM task_event"
 ASIDE = "SELECT reason, count(*) FROM set_aside GROUP BY 1"
 SETTLED = "SELECT count(*) FROM collector WHERE beat_at - started_at > interval '7 s'"
@@ -126,7 +129,7 @@ def test_the_time_without_any_collector_is_a_gap(
     redis_url: str, start_collector: StartCollector, publisher: Publisher, query: Query
 ) -> None:
     start_collector(redis_url).stop()
-    query("UPDATE collector SET beat_at = beat_at - interval '1 hour' RETURNING 1")
+    query(AN_HOUR_AGO)
     publisher.events(*range(10))
 
     start_collector(redis_url)
@@ -219,15 +222,17 @@ def test_what_does_not_fit_into_memory_is_counted_and_recorded(
     collector = start_collector(redis_url, buffer_size=10, batch_size=1)
     line.cut()
     publisher.events(*range(50))
-    dropped = eventually(lambda: received(collector) == 50)
+    eventually(lambda: received(collector) == 50)
 
     line.mend()
 
-    # One is in the writer's hands, one waits for it, one is opened, ten are in the buffer.
-    eventually(stored(query, 13))
-    eventually(lambda: query(GAPS) == [("buffer_full", "37 messages")])
-    assert dropped
-    assert collector.metrics.registry.get_sample_value("flower_collector_messages_dropped_total") == 37
+    # Ten are in the buffer; the opener and the place behind it hold one each, and a writer that had one keeps it.
+    eventually(
+        lambda: query("SELECT count(*) FROM task_event") == [(50 - sample(collector, "messages_dropped_total"),)]
+    )
+    dropped = int(sample(collector, "messages_dropped_total"))
+    eventually(lambda: query(GAPS) == [("buffer_full", f"{dropped} messages")])
+    assert 0 < 50 - dropped - 12 <= pipeline.WRITERS
 
 
 def test_what_does_not_fit_into_memory_goes_by_the_disk_and_lands_in_order(  # noqa: PLR0917 - fixtures
@@ -237,7 +242,10 @@ def test_what_does_not_fit_into_memory_goes_by_the_disk_and_lands_in_order(  # n
     query: Query,
     line: Proxy,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Two writers commit neighbouring batches in either order; with one the log shows what came out of the disk.
+    monkeypatch.setattr(pipeline, "WRITERS", 1)
     collector = start_collector(redis_url, buffer_size=400, batch_size=20, spool_dir=str(tmp_path))
     line.cut()
     publisher.events(*range(400))

@@ -1,3 +1,5 @@
+import pytest
+
 from flower_collector import replies, secrets
 
 MARKER = "hunter2"
@@ -17,6 +19,13 @@ def test_no_secret_of_a_worker_reaches_the_store() -> None:
 
     assert MARKER not in repr(found)
     assert "7070707" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "name", ["api-key", "Api Key", "aws.access_key", "pass-word", "PASS_WORD", "to.ken", "private__key"]
+)
+def test_separators_hide_no_name(name: str) -> None:
+    assert secrets.masked({name: MARKER}) == {name: secrets.HIDDEN}
 
 
 def test_what_is_no_secret_stays_as_it_is() -> None:

@@ -5,7 +5,6 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.collector.messages import NOON, message
 
-from flower_collector import spool
+from flower_collector import spools
+from flower_collector.gaps import Gap
 from flower_collector.losing import Loss
 from flower_collector.message import Message, Unacknowledged
 from flower_collector.reasons import Reason
 from flower_collector.spool import Spool
+from flower_store import losses
 
 MIB = 1024**2
 ORIGIN = Unacknowledged()
@@ -58,8 +59,16 @@ def held(path: Path) -> Iterator[Spool]:
 
 
 def test_messages_come_back_whole_and_in_order(held: Spool) -> None:
-    odd = message(b"\x00\xff", content_type="x", content_encoding="y", compression="z", fault=Reason.ENVELOPE, tag=3)
-    sent = [*placed([1, 2]), replace(odd, origin=ORIGIN)]
+    odd = message(
+        b"\x00\xff",
+        content_type="x",
+        content_encoding="y",
+        compression="z",
+        fault=Reason.ENVELOPE,
+        tag=3,
+        origin=ORIGIN,
+    )
+    sent = [*placed([1, 2]), odd]
 
     held.append(sent)
 
@@ -167,7 +176,7 @@ def test_a_smaller_bound_at_the_next_start_keeps_the_newest(tmp_path: Path, path
 def test_nobody_else_may_read_it(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        opening = spool.opened(tmp_path / "deep" / "spool", owner="a", size=4 * MIB)
+        opening = spools.opened(tmp_path / "deep" / "spool", owner="a", size=4 * MIB)
         opening.spool.append(placed([1]))
     finally:
         os.umask(before)
@@ -182,9 +191,10 @@ def test_nobody_else_may_read_it(tmp_path: Path) -> None:
 HOLD = """
 import sys
 from pathlib import Path
-from flower_collector import spool
+from flower_collector import spools
+from flower_collector.gaps import Gap
 from tests.collector.test_spool import placed
-held = spool.opened(Path(sys.argv[1]), owner="a", size=4 * 1024**2).spool
+held = spools.opened(Path(sys.argv[1]), owner="a", size=4 * 1024**2).spool
 held.append(placed(range(100)))
 print(held.path.name, flush=True)
 sys.stdin.read()
@@ -204,7 +214,7 @@ def other(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
 
 @pytest.mark.usefixtures("other")
 def test_two_processes_never_share_a_file(tmp_path: Path) -> None:
-    mine = spool.opened(tmp_path, owner="a", size=4 * MIB).spool
+    mine = spools.opened(tmp_path, owner="a", size=4 * MIB).spool
 
     assert mine.path.name == "a-1.spool"
     assert mine.unread == 0
@@ -215,12 +225,41 @@ def test_what_a_killed_process_had_committed_is_there(tmp_path: Path, other: "su
     other.kill()
     other.wait()
 
-    opening = spool.opened(tmp_path, owner="a", size=4 * MIB)
+    opening = spools.opened(tmp_path, owner="a", size=4 * MIB)
 
     assert opening.spool.path.name == "a-0.spool"
     assert places(read(opening.spool)) == list(range(100))
     assert opening.set_aside == []
     opening.spool.close()
+
+
+def test_gaps_that_could_not_be_recorded_are_there_at_the_next_start_and_only_once(tmp_path: Path) -> None:
+    gaps = [Gap(NOON, NOON + timedelta(seconds=2), losses.SPOOL_FULL, "3 messages", 3), Gap(None, NOON, "unknown")]
+    before = spools.opened(tmp_path, owner="a", size=4 * MIB).spool
+    before.keep(gaps)
+    before.close()
+
+    after = spools.opened(tmp_path, owner="a", size=4 * MIB).spool
+
+    assert (after.take_gaps(), after.take_gaps()) == (gaps, [])
+    after.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("other")
+def test_a_spool_that_nobody_reads_is_found_unless_it_is_in_use_or_empty(tmp_path: Path) -> None:
+    left = Spool(tmp_path / "b-0.spool", size=4 * MIB)
+    left.append(placed([1]))
+    left.close()
+    text(tmp_path / "c-0.spool")
+    mine = spools.opened(tmp_path, owner="d", size=4 * MIB).spool
+    mine.append(placed([1]))
+
+    found = list(spools.left_behind(tmp_path, mine.path))
+
+    assert found == [tmp_path / "b-0.spool"]
+    assert left.path.exists()
+    mine.close()
 
 
 def foreign(path: Path) -> None:
@@ -251,7 +290,7 @@ def test_a_file_that_is_no_spool_is_moved_aside_and_the_start_goes_on(
     spoil(path)
     content = path.read_bytes()
 
-    opening = spool.opened(tmp_path, owner="a", size=4 * MIB)
+    opening = spools.opened(tmp_path, owner="a", size=4 * MIB)
 
     assert opening.spool.path == path
     assert [aside.read_bytes() for aside in opening.set_aside] == [content]

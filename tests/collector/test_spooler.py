@@ -9,7 +9,7 @@ import pytest
 from tests.collector.messages import NOON, message
 from tests.waiting import eventually
 
-from flower_collector import spool
+from flower_collector import spools
 from flower_collector.backoff import Backoff
 from flower_collector.gaps import Gap, Gaps
 from flower_collector.message import Message
@@ -26,7 +26,8 @@ class Disk:
     """A spool, its buffer and its thread, with memory for so many messages."""
 
     def __init__(self, directory: Path, *, messages: int, size: int = 8 * MIB) -> None:
-        self.held = spool.opened(directory, owner="a", size=size).spool
+        self.held = spools.opened(directory, owner="a", size=size).spool
+        self.placed = self.held.last + 1
         self.metrics = Metrics()
         self.gaps = Gaps()
         self.buffer = SpooledBuffer(
@@ -38,8 +39,8 @@ class Disk:
 
     def put(self, number: int, *, size: int = 10) -> None:
         for _ in range(number):
-            place = self.buffer.place()
-            at = NOON + timedelta(seconds=place)
+            at = NOON + timedelta(seconds=self.placed)
+            place, self.placed = self.buffer.place(at), self.placed + 1
             self.buffer.put_over(message(b"x" * size, origin=self.buffer.origin, tag=place, received_at=at))
 
     def take(self, number: int) -> list[int]:
@@ -189,6 +190,20 @@ def test_past_the_bound_the_oldest_on_disk_go_and_a_gap_says_how_many(disk: Make
     assert gaps[0].started_at >= NOON
 
 
+def test_what_the_last_save_drops_is_a_gap_of_the_next_start(disk: MakeDisk) -> None:
+    here = disk(size=MIB, messages=400)
+    here.put(190, size=10_000)  # in memory, and more than the disk may hold
+
+    here.stop()
+    after = spools.opened(here.held.path.parent, owner="a", size=MIB).spool
+    gaps = after.take_gaps()
+
+    assert [gap.reason for gap in gaps] == [losses.SPOOL_FULL]
+    assert gaps[0].detail == f"{190 - after.rows} messages"
+    assert 0 < after.rows < 190
+    after.close()
+
+
 def test_a_disk_that_takes_nothing_is_counted_and_memory_goes_on(disk: MakeDisk) -> None:
     here = disk()
     here.held.abandon()  # every statement fails from now on
@@ -205,7 +220,7 @@ def test_a_disk_that_takes_nothing_is_counted_and_memory_goes_on(disk: MakeDisk)
 
 
 def test_a_file_that_breaks_while_it_is_used_is_moved_aside_and_told(tmp_path: Path, disk: MakeDisk) -> None:
-    before = spool.opened(tmp_path / "spool", owner="a", size=8 * MIB).spool
+    before = spools.opened(tmp_path / "spool", owner="a", size=8 * MIB).spool
     before.append([message(b"x" * 3_000, tag=place) for place in range(1_000)])
     before.close()
     path = tmp_path / "spool" / "a-0.spool"
@@ -237,11 +252,25 @@ def test_a_directory_that_goes_away_does_not_end_the_thread(tmp_path: Path, disk
     assert here.spooler.is_alive()
 
 
+def test_what_is_on_disk_waits_no_more_in_memory_even_when_it_is_back(disk: MakeDisk) -> None:
+    here = disk(messages=20)  # ten in the head
+    here.put(15)
+    eventually(lambda: here.value("messages_spooled_total") == 5)
+
+    at_first = here.buffer.waiting_since
+    here.take(15)
+    here.buffer.done(9)
+    in_the_end = eventually(lambda: here.buffer.waiting_since is None)
+
+    assert (at_first, in_the_end) == (NOON, True)
+    assert here.buffer.give_up() is None
+
+
 def test_what_the_broker_still_has_is_never_for_the_disk_nor_waited_for() -> None:
     buffer = SpooledBuffer(messages=20, size=10_000, first=0, spooled=False)
     stream = Holding()
     buffer.put(message(b"{}", origin=stream, tag=1_000))
-    buffer.put_over(message(b"{}", origin=buffer.origin, tag=buffer.place()))
+    buffer.put_over(message(b"{}", origin=buffer.origin, tag=buffer.place(NOON)))
     buffer.put(message(b"{}", origin=stream, tag=1_001))
     buffer.take(0)
     buffer.take(0)

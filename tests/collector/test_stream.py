@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import redis
+from structlog.testing import capture_logs
 from tests.collector.appending import Application
 from tests.collector.conftest import Query
 from tests.collector.proxy import Proxy
@@ -14,13 +15,16 @@ from tests.collector.publishing import Publisher
 from tests.waiting import eventually
 
 from flower_collector import promise
-from flower_collector.receivers import consumer_group
+from flower_collector.receivers import consumer_group, stream
 from flower_collector.service import Collector
 
 pytestmark = pytest.mark.slow
 
 KEY, GROUP = "flower.celeryev", "flower.default"
 StartCollector = Callable[..., Collector]
+AN_HOUR_AGO = """
+UPDATE collector SET beat_at = beat_at - interval '1 hour', committed_at = committed_at - interval '1 hour' RETURNING 1
+"""
 STORED = "SELECT count(*) FROM task_event"
 COUNTED = "SELECT coalesce(sum(count), 0) FROM rollup_1m"
 ASIDE = "SELECT reason, count(*) FROM set_aside GROUP BY 1"
@@ -73,6 +77,48 @@ def test_what_was_appended_while_no_collector_ran_lands_and_is_acknowledged(
     eventually(lambda: pending(client) == 0)
     assert collector.ready()
     assert query(GAPS) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "gaps"),
+    [("auto", [("not_subscribed",)]), ("pubsub", [("collector_away",)])],
+    ids=["a stream that was read before", "a stream that nobody had read"],
+)
+def test_beside_a_stream_an_absence_is_a_gap_of_the_others_alone(
+    *, before: str, gaps: list[tuple[str]], redis_url: str, start_collector: StartCollector, application: Application,
+    query: Query,
+) -> None:  # fmt: skip
+    application.event(0)
+    start_collector(redis_url, redis_mode=before).stop()
+    query(AN_HOUR_AGO)
+
+    start_collector(redis_url, redis_mode="auto")
+
+    eventually(lambda: query("SELECT reason FROM gap") == gaps)
+
+
+def test_a_change_to_the_durable_mode_is_no_loss_of_a_stream(
+    redis_url: str, start_collector: StartCollector, application: Application, query: Query
+) -> None:
+    start_collector(redis_url, redis_mode="pubsub").stop()
+    application.events(*range(10))
+
+    start_collector(redis_url, **STREAM).stop()
+
+    assert query(STORED) == [(10,)]
+    assert query("SELECT reason FROM gap") == []
+
+
+def test_a_stream_that_went_while_no_collector_ran_is_a_loss(
+    redis_url: str, start_collector: StartCollector, application: Application, client: Any, query: Query
+) -> None:
+    application.event(0)
+    start_collector(redis_url, **STREAM).stop()
+
+    client.flushall()
+    start_collector(redis_url, **STREAM)
+
+    eventually(lambda: query(GAPS) == [("stream_lost", None)])
 
 
 @pytest.mark.parametrize(
@@ -303,3 +349,25 @@ def test_strange_entries_are_set_aside_and_acknowledged(
     eventually(stored(query, 2))
     eventually(lambda: dict(query(ASIDE)) == {"envelope": 1, "content_type": 1})
     eventually(lambda: pending(client) == 0)
+
+
+@pytest.mark.parametrize("mode", ["auto", "stream"])
+def test_a_server_that_is_too_old_is_named_with_the_option_that_helps(
+    *, mode: str, redis_url: str, launch_collector: StartCollector, application: Application, query: Query,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(consumer_group, "OLDEST", 99)
+    application.event(0)
+
+    with capture_logs() as logged:
+        collector = launch_collector(redis_url, redis_mode=mode)
+        told = eventually(lambda: [one for one in logged if one["event"] == stream.TOO_OLD])
+
+    assert "needs Redis 99 or Valkey, and this server is Redis 7" in told[0]["reason"]
+    assert "--redis-mode pubsub" in told[0]["reason"]
+    if mode == "stream":
+        assert not collector.ready()
+        return
+    eventually(collector.ready)
+    application.event(1)
+    eventually(stored(query, 1))

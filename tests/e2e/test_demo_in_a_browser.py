@@ -56,6 +56,8 @@ def press_new(page: Page) -> bool:
     button = page.get_by_role("link", name=" new task")
     if button.is_visible():
         button.click()
+        # It goes when the rows have come; pressed a second time meanwhile it would be waited for.
+        expect(button).to_be_hidden()
     return False
 
 

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
 from typing import TypedDict
@@ -18,8 +18,6 @@ from tests.services import workers
 from flower_cli.embedded import process
 from flower_cli.embedded.process import Process
 from flower_store.events import TaskEvent
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Line(TypedDict):
@@ -102,10 +100,10 @@ def _task_events(events: tuple[Event, ...]) -> Iterator[TaskEvent]:
     """What the merge rule looks at, made here and not by the collector's gate, which is under test."""
     for event in events:
         if "uuid" in event:
-            at = EPOCH + timedelta(microseconds=stream.microseconds(event))
             yield TaskEvent(
                 type=str(event["type"]), task_id=str(event["uuid"]), hostname=str(event["hostname"]),
-                pid=_whole(event["pid"]), at=at, clock=_whole(event["clock"]), digest=0, received_at=EPOCH,
+                pid=_whole(event["pid"]), micros=stream.microseconds(event), clock=_whole(event["clock"]),
+                digest=0, received=0,
                 fields={"retries": event.get("retries", 0)},
             )  # fmt: skip
 

@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import tempfile
-import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -56,30 +55,18 @@ def test_a_collector_lives_through_an_outage_and_then_stores_all(
 ) -> None:
     database.crash()
     tried.is_away()
-    live_through(tried, seconds)
+    tried.lives_through(seconds)
     line.lead_to(database.start())
 
     tried.goes_on()
     tried.all_is_there_once()
 
 
-def live_through(tried: Trial, seconds: float) -> None:
-    """Until the time is over it lives, says that it is not ready, and events are published meanwhile."""
-    published = tried.load.confirmed()
-    over = threading.Event()
-    timer = threading.Timer(seconds, over.set)
-    timer.start()
-    while not over.wait(0.5):
-        assert trial.truths(tried.process, "healthz")["ok"]
-        assert not trial.truths(tried.process, "readyz")["ok"]
-    assert tried.load.confirmed() > published
-
-
 def test_a_server_that_became_read_only_is_away_and_spoils_no_event(tried: Trial, database: Database) -> None:
     database.query("ALTER DATABASE flower SET default_transaction_read_only = on")
     database.query(TERMINATE)
     tried.is_away()
-    live_through(tried, 3)
+    tried.lives_through(3)
     assert "read-only transaction" in tried.process.log
 
     with psycopg.connect(database.url, options="-c default_transaction_read_only=off", autocommit=True) as connection:
@@ -99,7 +86,7 @@ def test_a_full_disk_is_an_outage_and_spoils_no_event(tmp_path: Path, rabbitmq_u
         ) as tried:
             fill(disk)
             tried.is_away()
-            live_through(tried, 3)
+            tried.lives_through(3)
             assert "No space left" in tried.process.log
 
             (disk / BALLAST).unlink()

@@ -26,7 +26,7 @@ def test_a_million_mutated_messages_are_answered(chance: random.Random) -> None:
             code = CODES.get(task.type, 100)
             text = packing.packed(code, task.task_id, task.fields, named=isinstance(name, str) and bool(name))
             assert packing.unpacked(code, task.task_id, name if isinstance(name, str) else None, text) == task.fields
-            text.encode()
+            text.decode()
             landed += 1
 
     assert landed > INPUTS // 10

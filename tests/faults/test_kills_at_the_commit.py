@@ -1,19 +1,18 @@
-"""T02, T03 and T06: a collector killed exactly before and exactly after the commit of a batch, again and again.
+"""T02, T03, T05 and T06: a collector killed exactly before and exactly after the commit of a batch, again and again.
 
 The line to the database sees the COMMIT and its answer pass; the collector is killed while the piece waits there, so
 that it has not acknowledged what it has not heard to be committed.
 """
 
-import os
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 from tests.collector.publishing import Publisher
-from tests.faults import scene
+from tests.faults import killing, scene
 from tests.faults.scene import Member, Scene
+from tests.services import rabbitmq
 from tests.store import recount
 from tests.waiting import eventually
 
@@ -23,10 +22,10 @@ QUEUE = "flower.default"
 KILLS_AFTER = 10
 KILLS_BEFORE = 30
 """More than the 20 deliveries after which RabbitMQ 4 drops a message by default."""
+RELEASES = (rabbitmq.OURS, rabbitmq.FOUR)
+"""3.10 drops everything at the first redelivery where the limit is -1, 4 after the default where there is none."""
 EVENTS = 20
 COPY = b"COPY task_event"
-COMMITTED = b"COMMIT\0"
-"""The end of PostgreSQL's answer to a COMMIT (CommandComplete)."""
 
 
 @pytest.fixture
@@ -62,11 +61,12 @@ def test_kills_between_commit_and_acknowledgement_make_duplicates_that_count_onc
     assert duplicates >= KILLS_AFTER
 
 
+@pytest.mark.parametrize("rabbitmq", RELEASES, indirect=True)
 def test_thirty_kills_before_the_commit_in_a_row_lose_nothing(stage: Scene, publisher: Publisher) -> None:
     (member,) = stage.members
     publisher.events(*range(EVENTS))
     for _ in range(KILLS_BEFORE):
-        member.database.breaks_before = at_the_commit_of_events(member)
+        member.database.breaks_before = killing.at(member, b"COMMIT", after=COPY)
 
         run_until_killed(member)
 
@@ -76,35 +76,9 @@ def test_thirty_kills_before_the_commit_in_a_row_lose_nothing(stage: Scene, publ
     drain(stage, publisher, EVENTS)
 
 
-def at_the_answer(stage: Scene, member: Member, before: int) -> Callable[[bytes], bool]:
+def at_the_answer(stage: Scene, member: Member, before: int) -> killing.Breaks:
     """Kills the collector when it is to hear of the first COMMIT after which more events are there than before."""
-    return once(member, lambda data: COMMITTED in data and stored(stage) > before)
-
-
-def at_the_commit_of_events(member: Member) -> Callable[[bytes], bool]:
-    """Kills the collector at the first COMMIT after a COPY of events, which one connection sends."""
-    copied = False
-
-    def is_due(data: bytes) -> bool:
-        nonlocal copied
-        copied = copied or COPY in data
-        return copied and b"COMMIT" in data
-
-    return once(member, is_due)
-
-
-def once(member: Member, is_due: Callable[[bytes], bool]) -> Callable[[bytes], bool]:
-    """Kill the collector when it is due; from then on nothing passes, whatever is still in the line."""
-    killed = False
-
-    def breaks(data: bytes) -> bool:
-        nonlocal killed
-        if not killed and is_due(data):
-            killed = True
-            os.kill(member.process.pid, signal.SIGKILL)
-        return killed
-
-    return breaks
+    return killing.when(member, lambda data: killing.COMMITTED in data and stored(stage) > before)
 
 
 def run_until_killed(member: Member) -> None:

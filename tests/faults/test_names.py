@@ -17,6 +17,7 @@ from tests.faults.conftest import Query
 from tests.faults.vitals import MOST_OPEN, MOST_RESIDENT, Vitals
 from tests.waiting import eventually
 
+from flower_store import completeness
 from flower_store.dimensions import OVERFLOW
 
 pytestmark = pytest.mark.slow
@@ -71,15 +72,17 @@ def test_a_worker_with_processes_without_end_fills_no_memory(
     with Vitals(lambda: [collector.pid]) as vitals:
         for beat in range(1, 4):
             publish(rabbitmq_url, (heartbeat(pid, clock=beat) for pid in range(1, PROCESSES + 1)))
-            eventually(partial(have_come_to, query, beat), within=300)
+            eventually(partial(are_weighed, query, beat), within=300)
 
     assert vitals.resident <= MOST_RESIDENT, str(vitals)
-    assert query("SELECT count(*) FROM process_beat") == [(0,)]
+    assert query("SELECT count(*) FROM process") == [(completeness.MOST_PROCESSES,)]
     assert collector.ready()
 
 
-def have_come_to(query: Query, clock: int) -> bool:
-    return query("SELECT count(*) FROM process WHERE clock = %s", clock) == [(PROCESSES,)]
+def are_weighed(query: Query, clock: int) -> bool:
+    """Whether the audit has come to the last one's heartbeat of this clock, and none is left."""
+    last = query("SELECT count(*) FROM process WHERE pid = %s AND clock = %s", PROCESSES, clock)
+    return last == [(1,)] and query("SELECT count(*) FROM process_beat") == [(0,)]
 
 
 def heartbeat(pid: int, *, clock: int) -> dict[str, object]:

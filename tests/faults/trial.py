@@ -1,7 +1,8 @@
-"""A trial: one collector process of RabbitMQ under load, harm done to its database, and the end, when all is there."""
+"""A trial: one collector process under load, harm done to its database, and the end, when all is there."""
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,10 +55,24 @@ class Trial:
         eventually(lambda: truths(self.process, "readyz") == {"ok": False, "broker": True, "database": False})
         assert truths(self.process, "healthz")["ok"]
 
+    def lives_through(self, seconds: float) -> None:
+        """Until the time is over it lives, says that it is not ready, and events are published meanwhile."""
+        published = self.load.confirmed()
+        over = threading.Event()
+        timer = threading.Timer(seconds, over.set)
+        timer.start()
+        while not over.wait(0.5):
+            assert truths(self.process, "healthz")["ok"]
+            assert not truths(self.process, "readyz")["ok"]
+        assert self.load.confirmed() > published
+
     def all_is_there_once(self) -> None:
-        """End the load, let the queue run empty, and judge."""
+        """End the load, let the queue run empty, and judge. On Redis the broker keeps nothing: wait for all of it."""
         self.load.stop()
-        self._drain()
+        if self.broker_url.startswith("redis"):
+            self._catch_up()
+        else:
+            self._drain()
         judged = verdict.judge(self.direct(), self.load.published())
         log.info("%s; %s", judged, self.vitals)
         assert judged.clean, judged
@@ -74,6 +89,11 @@ class Trial:
             if self._waiting() == 0:
                 return
             self.process.launch()
+
+    def _catch_up(self) -> None:
+        confirmed = len(self.load.published().confirmed)
+        eventually(lambda: self.stored() >= confirmed, within=DRAINED_WITHIN)
+        self.process.stop()
 
     def _waiting(self) -> int:
         with Publisher(self.broker_url) as publisher:

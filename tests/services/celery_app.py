@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar, cast
 
 from celery import Celery, current_task
+from kombu import pools
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,15 +26,29 @@ SETTINGS = {
 app.conf.update(SETTINGS | json.loads(os.environ.get("TESTS_CELERY_SETTINGS", "{}")))
 
 _NONE: Mapping[str, object] = {}
+_clients: list[Any] = []
+_pools: Any = pools  # kombu ships no types
 
 
 def client(
     broker_url: str, result_backend: str | None = None, *, settings: Mapping[str, object] = _NONE
 ) -> Any:  # Celery ships no types
-    """An app for the test's own process that sends, inspects and reads results."""
+    """An app for the test's own process that sends, inspects and reads results. `close_clients` closes it."""
     celery = Celery(broker=broker_url, backend=result_backend, set_as_current=False)
     celery.conf.update(SETTINGS | dict(settings))
+    _clients.append(celery)
     return celery
+
+
+def close_clients() -> None:
+    """Also what closing an app leaves: kombu's pools, which all apps of a process share, and the result backend."""
+    while _clients:
+        closing = _clients.pop()
+        if str(closing.conf.result_backend).startswith("redis"):
+            closing.backend.result_consumer.stop()
+            closing.backend.client.close()
+        closing.close()
+    _pools.reset()
 
 
 def _task(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:

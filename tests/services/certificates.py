@@ -27,7 +27,7 @@ def made(directory: Path) -> Certificates:
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority = _signed("Flower's tests", authority_key, by=authority_key, name="Flower's tests")
     certificate = _signed("127.0.0.1", key, by=authority_key, name="Flower's tests")
-    files = Certificates(directory / "ca.pem", directory / "redis.pem", directory / "redis.key")
+    files = Certificates(directory / "ca.pem", directory / "server.pem", directory / "server.key")
     files.authority.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     files.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     files.key.write_bytes(

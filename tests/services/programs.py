@@ -27,9 +27,9 @@ def oldest_postgresql() -> Path:
     return found or missing("PostgreSQL 15")
 
 
-def missing(service: str) -> NoReturn:
+def missing(service: str, *, fetched_by: str = "./run setup") -> NoReturn:
     """Fail or skip, saying how to get the service."""
-    reason = f"{service} is not here: run `./run setup` (it fetches what it can) or install it"
+    reason = f"{service} is not here: run `{fetched_by}` (it fetches what it can) or install it"
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)

@@ -1,5 +1,7 @@
 """RabbitMQ for tests: one private node a session with its own ports, cookie and name, a fresh vhost a test.
 
+It is of the system's release unless `--rabbitmq` or a test names another (`parametrize`, `indirect=True`).
+
 - `rabbitmq_url`: an own virtual host; gone after the test.
 - `rabbitmq`: the node, to stop, kill and start it again (data and ports stay), and to ask its management API.
 """
@@ -11,32 +13,50 @@ import signal
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.services import programs
+from tests.services import certificates, programs
 
 from flower_cli.embedded import process
 
 # Measured 4 to 10 s on two shared cores.
 START_LIMIT = timedelta(seconds=90)
-LOCATIONS = (Path("/usr/lib/rabbitmq"), programs.UNPACKED / "root/usr/lib/rabbitmq")
+OURS, FOUR = "ours", "4"
+"""Releases: the one of the system (Debian 12 has 3.10), and 4 of Debian 13 (tests/services/install-rabbitmq-4)."""
+UNPACKED_FOUR = programs.UNPACKED / "rabbitmq-4"
+LOCATIONS = {
+    OURS: (Path("/usr/lib/rabbitmq"), programs.UNPACKED / "root/usr/lib/rabbitmq"),
+    FOUR: (UNPACKED_FOUR / "root/usr/lib/rabbitmq",),
+}
+SEARCH_PATHS = {
+    OURS: programs.SEARCH_PATH,
+    FOUR: os.pathsep.join([str(UNPACKED_FOUR / "bin"), programs.SEARCH_PATH]),
+}
 USER = PASSWORD = "guest"
+# Two schedulers are plenty for a test; the default is one for each core of the machine.
+ERLANG = ("+S 2:2", "-kernel inet_dist_use_interface {127,0,0,1}")
 _numbers = count(1)
 
 
 class RabbitMQ:
     """One node and its directory."""
 
-    def __init__(self, server: Path, home: Path) -> None:
+    def __init__(self, server: Path, home: Path, *, path: str = programs.SEARCH_PATH, arguments: str = "") -> None:
+        """Erlang is looked for on `path` and given further `arguments`."""
         self._server = server
+        self._path = path
+        self._arguments = arguments
         self._home = home
-        self._epmd_port, self._distribution_port, self.port, self.management_port = (
-            process.free_port() for _ in range(4)
+        self._epmd_port, self._distribution_port, self.port, self.management_port, self._tls_port = (
+            process.free_port() for _ in range(5)
         )
+        self._certificates = certificates.made(home)
         self._epmd: process.Process | None = None
         self._node: process.Process | None = None
 
@@ -77,6 +97,15 @@ class RabbitMQ:
     def url(self, vhost: str) -> str:
         return f"amqp://{USER}:{PASSWORD}@127.0.0.1:{self.port}/{vhost}"
 
+    @property
+    def authority(self) -> Path:
+        """Who has signed its certificate, in PEM."""
+        return self._certificates.authority
+
+    def tls_url(self, vhost: str) -> str:
+        """The same by TLS, for who trusts `authority`."""
+        return f"amqps://{USER}:{PASSWORD}@127.0.0.1:{self._tls_port}/{vhost}"
+
     def request(self, method: str, path: str, body: dict[str, object] | None = None) -> object:
         """Ask the management API, such as `request("GET", "/queues/VHOST")`."""
         login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
@@ -98,6 +127,11 @@ class RabbitMQ:
 
     def remove_vhost(self, name: str) -> None:
         self.request("DELETE", f"/vhosts/{name}")
+
+    @property
+    def log(self) -> str:
+        """What the node has warned of."""
+        return (self._home / "rabbitmq.log").read_text()
 
     def _ready(self) -> bool:
         try:
@@ -123,6 +157,10 @@ class RabbitMQ:
     def _configure(self) -> None:
         (self._home / "rabbitmq.conf").write_text(
             f"listeners.tcp.1 = 127.0.0.1:{self.port}\n"
+            f"listeners.ssl.1 = 127.0.0.1:{self._tls_port}\n"
+            f"ssl_options.cacertfile = {self._certificates.authority}\n"
+            f"ssl_options.certfile = {self._certificates.certificate}\n"
+            f"ssl_options.keyfile = {self._certificates.key}\n"
             f"management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {self.management_port}\n"
             # A test's disk may be small; the alarm would block publishers without a word.
             "disk_free_limit.absolute = 1MB\n"
@@ -133,7 +171,7 @@ class RabbitMQ:
     def _environment(self) -> dict[str, str]:
         home = str(self._home)
         return {
-            "PATH": programs.SEARCH_PATH,
+            "PATH": self._path,
             "HOME": home,  # Erlang keeps its cookie there
             "LANG": "C.UTF-8",
             # Only with this word does the start script hand its process over to the node.
@@ -148,23 +186,19 @@ class RabbitMQ:
             "RABBITMQ_CONF_ENV_FILE": f"{home}/none",
             "RABBITMQ_ENABLED_PLUGINS_FILE": f"{home}/enabled_plugins",
             "RABBITMQ_PID_FILE": f"{home}/node.pid",
-            # Two schedulers are plenty for a test; the default is one for each core of the machine.
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 -kernel inet_dist_use_interface {127,0,0,1}",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": " ".join([*ERLANG, self._arguments]),
         }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--rabbitmq", choices=tuple(LOCATIONS), default=OURS, help="which release of RabbitMQ to use")
+
+
 @pytest.fixture(scope="session")
-def rabbitmq() -> Iterator[RabbitMQ]:
-    server = find()
-    if server is None:
-        programs.missing("RabbitMQ")
-    with tempfile.TemporaryDirectory(prefix="flower-rabbitmq-") as directory:
-        node = RabbitMQ(server, Path(directory))
-        try:
-            node.start()
-            yield node
-        finally:
-            node.discard()
+def rabbitmq(request: pytest.FixtureRequest) -> Iterator[RabbitMQ]:
+    release: Any = getattr(request, "param", None) or request.config.getoption("--rabbitmq")
+    with node(release) as running:
+        yield running
 
 
 @pytest.fixture
@@ -175,9 +209,28 @@ def rabbitmq_url(rabbitmq: RabbitMQ) -> Iterator[str]:
     rabbitmq.remove_vhost(vhost)
 
 
-def find() -> Path | None:
+@contextmanager
+def node(release: str, *, arguments: str = "") -> Generator[RabbitMQ]:
+    """A node that runs, and is thrown away after the block."""
+    server = find(release)
+    if server is None and release == FOUR:
+        programs.missing("RabbitMQ 4", fetched_by="tests/services/install-rabbitmq-4")
+    if server is None:
+        programs.missing("RabbitMQ")
+    with tempfile.TemporaryDirectory(prefix="flower-rabbitmq-") as directory:
+        running = RabbitMQ(server, Path(directory), path=SEARCH_PATHS[release], arguments=arguments)
+        try:
+            running.start()
+            yield running
+        finally:
+            running.discard()
+
+
+def find(release: str = OURS) -> Path | None:
     """The start script itself: the one in /usr/sbin changes to the user `rabbitmq` and the system's node."""
     scripts = (
-        script for location in LOCATIONS for script in location.glob("lib/rabbitmq_server-*/sbin/rabbitmq-server")
+        script
+        for location in LOCATIONS[release]
+        for script in location.glob("lib/rabbitmq_server-*/sbin/rabbitmq-server")
     )
     return next(scripts, None)

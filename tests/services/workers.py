@@ -39,6 +39,10 @@ class Worker:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def running(self) -> bool:
+        return self._process.running
+
     def stop(self) -> None:
         """Let it finish its tasks (Celery's warm shutdown)."""
         self._process.stop(patience=timedelta(seconds=60))
@@ -61,6 +65,7 @@ class StartWorker(Protocol):
         options: Sequence[str] = (),
         variables: Mapping[str, str] | None = None,
         settings: Mapping[str, object] | None = None,
+        prefix: Sequence[str] = (),
     ) -> Worker: ...
 
 
@@ -79,10 +84,12 @@ def start_worker(tmp_path: Path) -> Iterator[StartWorker]:
         options: Sequence[str] = (),
         variables: Mapping[str, str] | None = None,
         settings: Mapping[str, object] | None = None,
+        prefix: Sequence[str] = (),
     ) -> Worker:
         name = hostname or f"worker{next(_numbers)}@localhost"
         log = tmp_path / f"{name}.log"
         command = [
+            *prefix,
             *(sys.executable, "-m", "celery", "-A", app, "worker", "--hostname", name),
             *("--queues", ",".join(queues), "--concurrency", str(concurrency), "--loglevel", "INFO", *options),
         ]

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import psycopg
 
-from flower_store import histograms, packing
+from flower_store import fingerprint, histograms, packing
 
 Key = tuple[object, ...]
 
@@ -42,17 +43,22 @@ class _Counts:
     def __init__(self) -> None:
         self.rollup: defaultdict[Key, list[Decimal]] = defaultdict(lambda: [Decimal(0)] * 3)
         self.histogram: defaultdict[Key, list[Decimal]] = defaultdict(lambda: [Decimal(0)] * 2)
+        self.error: defaultdict[Key, list[Decimal]] = defaultdict(lambda: [Decimal(0)])
 
 
 def differences(connection: psycopg.Connection[Any]) -> list[str]:
     """What does not agree, a sentence each."""
     found = [f"logged {times} times: {mark}" for mark, times in _marks(connection).items() if times > 1]
     rows = list(_rows(connection))
-    for unit, step in (("1m", _MINUTE), ("1h", _HOUR)):
-        counts = _recounted(rows, step)
+    groups = {mark[:2]: mark[2] for mark in connection.execute("SELECT cluster_id, fingerprint, id FROM error_group")}
+    by_hour = _recounted(rows, groups, _HOUR)
+    for unit, counts in (("1m", _recounted(rows, groups, _MINUTE)), ("1h", by_hour)):
+        found += _compared(connection, f"error_{unit}", 5, counts.error)
         found += _compared(connection, f"rollup_{unit}", 5, counts.rollup)
         found += _compared(connection, f"histogram_{unit}", 6, counts.histogram)
-    return found
+    found += _compared(connection, "rollup_1h_by", 5, _of_either(by_hour.rollup))
+    found += _compared(connection, "histogram_1h_by", 6, _of_either(by_hour.histogram))
+    return found + _groups_compared(connection, rows, groups)
 
 
 def _rows(connection: psycopg.Connection[Any]) -> Iterator[Row]:
@@ -63,7 +69,7 @@ def _marks(connection: psycopg.Connection[Any]) -> Counter[Key]:
     return Counter((row.cluster_id, row.task_id, row.at, row.digest) for row in _rows(connection))
 
 
-def _recounted(rows: list[Row], step: timedelta) -> _Counts:
+def _recounted(rows: list[Row], groups: dict[Key, int], step: timedelta) -> _Counts:
     counts = _Counts()
     tasks: defaultdict[tuple[int, int], list[Row]] = defaultdict(list)
     for row in rows:
@@ -72,6 +78,9 @@ def _recounted(rows: list[Row], step: timedelta) -> _Counts:
         _add(counts.rollup, (*key, row.kind), Decimal(1), Decimal(runtime is not None), runtime or Decimal(0))
         if runtime is not None:
             _measure(counts, key, histograms.RUNTIME, runtime)
+        if row.kind == "task-failed":
+            group = _group(row, groups)
+            _add(counts.error, (row.cluster_id, key[1], group, row.name_id, row.worker_id), Decimal(1))
         tasks[row.cluster_id, row.task_id].append(row)
     for events in tasks.values():
         waited = _wait(events)
@@ -80,6 +89,42 @@ def _recounted(rows: list[Row], step: timedelta) -> _Counts:
             key = (start.cluster_id, _floor(start.at, step), start.name_id, start.worker_id)
             _measure(counts, key, histograms.WAIT, seconds)
     return counts
+
+
+def _group(row: Row, groups: dict[Key, int]) -> int:
+    """The group of its fingerprint; that of those past the bound where that has no row."""
+    found = fingerprint.of_fields(packing.unpacked(row.code, "", None, row.fields)).key
+    return groups[row.cluster_id, found if (row.cluster_id, found) in groups else UUID(int=0)]
+
+
+def _groups_compared(connection: psycopg.Connection[Any], rows: list[Row], groups: dict[Key, int]) -> list[str]:
+    """Counts are of events; a failure that a result backend knew moves the times alone."""
+    failures = [row for row in rows if row.kind == "task-failed"]
+    counts = Counter(_group(row, groups) for row in failures)
+    times: defaultdict[int, list[datetime]] = defaultdict(list)
+    for row in failures:
+        times[_group(row, groups)].append(row.at)
+    for group, at in connection.execute("SELECT found_group_id, found_at FROM task WHERE found_group_id IS NOT NULL"):
+        times[group].append(at)
+    expected = {
+        group: (counts[group], min(times[group], default=None), max(times[group], default=None))
+        for group in groups.values()
+    }
+    stored = {row[0]: row[1:] for row in connection.execute("SELECT id, count, first_at, last_at FROM error_group")}
+    return [
+        f"error_group {group}: stored {stored[group]}, the log says {expected[group]}"
+        for group in sorted(groups.values())
+        if stored[group] != expected[group]
+    ]
+
+
+def _of_either(counts: defaultdict[Key, list[Decimal]]) -> defaultdict[Key, list[Decimal]]:
+    """Of each name at all workers, and of each worker with all names."""
+    found: defaultdict[Key, list[Decimal]] = defaultdict(lambda: [Decimal(0)] * len(next(iter(counts.values()))))
+    for (cluster_id, bucket, name_id, worker_id, *rest), numbers in counts.items():
+        _add(found, (cluster_id, bucket, 1, name_id, *rest), *numbers)
+        _add(found, (cluster_id, bucket, 2, worker_id, *rest), *numbers)
+    return found
 
 
 def _floor(at: datetime, step: timedelta) -> datetime:

@@ -15,6 +15,10 @@ from flower_store.writes import Writer
 AT_ONCE = timedelta(0)
 ALWAYS = timedelta(days=10_000)
 ROWS = "SELECT processed, seen, missing, cause FROM completeness ORDER BY incarnation, clock_from"
+OFF = """
+SELECT ended_at - started_at, detail, (SELECT sum(missing)::integer FROM completeness WHERE gap_id = gap.id) FROM gap
+WHERE reason = 'events_off'
+"""
 AGAIN = "UPDATE completeness SET checked_at = now() - interval '1 day' RETURNING 1"
 
 
@@ -65,6 +69,31 @@ def test_a_worker_that_sends_no_task_events_is_told_apart_from_a_loss(writer: Wr
     completeness.audit(writer, grace=AT_ONCE)
 
     assert query(ROWS) == [(30, 0, 30, losses.EVENTS_OFF)]
+    assert query(OFF) == [(timedelta(seconds=3), "celery@a", 30)]
+
+
+def test_the_time_without_task_events_is_one_gap_of_all_workers_as_long_as_it_lasts(
+    writer: Writer, query: Query
+) -> None:
+    for clock in range(10, 200, 10):
+        beats = [a_heartbeat(clock / 10, clock=clock, processed=clock, worker=f"celery@{name}") for name in "ab"]
+        writer.write([], beats)
+        completeness.audit(writer, grace=AT_ONCE)
+
+    assert query(OFF) == [(timedelta(seconds=18), "several workers", 360)]
+
+
+def test_a_gap_of_a_worker_whose_events_came_late_goes(writer: Writer, query: Query) -> None:
+    writer.write([], [beat(10, 0), beat(20, 2)])
+    completeness.audit(writer, grace=AT_ONCE)
+    before = query(OFF)
+
+    writer.write(starts([12, 13]))
+    query("UPDATE completeness SET checked_at = now() - interval '1 day', received_to = now() RETURNING 1")
+    completeness.audit(writer, grace=AT_ONCE, again_for=ALWAYS)
+
+    assert before == [(timedelta(seconds=1), "celery@a", 2)]
+    assert query("SELECT * FROM gap") == []
 
 
 def test_heartbeats_in_any_order_and_twice_in_any_batches_give_the_same_rows(writer: Writer, query: Query) -> None:
@@ -195,6 +224,22 @@ def test_a_worker_with_a_wrong_clock_widens_no_others_reading() -> None:
     _, wrong = intervals.follow(2, 1, None, [_bare(3600, 1), _bare(3602, 2)])
 
     assert intervals.ranges(wrong + right) == [right, wrong]
+
+
+def test_of_a_worker_with_many_processes_the_last_ones_are_known_and_the_others_counted(
+    writer: Writer, query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(completeness, "MOST_PROCESSES", 3)
+    writer.write([], [beat(10, 0, pid=1)])
+    writer.write([], [a_heartbeat(1, clock=10, processed=0, pid=1, worker="celery@b")])
+    writer.write([], [beat(10 + pid, 0, pid=pid) for pid in range(2, 7)])
+
+    audited = completeness.audit(writer, grace=AT_ONCE)
+
+    assert audited.forgotten == 3
+    assert query("SELECT hostname, p.pid FROM process p JOIN worker ON worker.id = worker_id ORDER BY 1, 2") == [
+        ("celery@a", 4), ("celery@a", 5), ("celery@a", 6), ("celery@b", 1),
+    ]  # fmt: skip
 
 
 def test_what_was_audited_long_ago_is_forgotten(writer: Writer, query: Query) -> None:

@@ -14,7 +14,7 @@ from flower_store.settings import StoreSettings
 from flower_store.writes import Writer
 
 TASKS = [str(uuid_of(f"task {number}")) for number in range(2_000)]
-ROUNDS = 4
+ROUNDS = 10
 
 
 @pytest.mark.service

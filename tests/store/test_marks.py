@@ -2,10 +2,11 @@
 
 from datetime import timedelta
 
+import psycopg
 import pytest
 from tests.store.conftest import Query
 
-from flower_store import completeness, marks
+from flower_store import completeness, marks, notices
 from flower_store.events import WorkerEvent
 from flower_store.factories import a_heartbeat, a_success, an_event
 from flower_store.marks import Limits, Place
@@ -188,6 +189,28 @@ def test_a_sweep_in_pieces_looks_at_every_task_once(writer: Writer, query: Query
     look(writer, most=2)
 
     assert query(MARKS) == [("lost", "worker_gone")] * 7
+
+
+def test_a_mark_that_changes_is_announced_and_a_look_that_changes_nothing_is_not(
+    writer: Writer, query: Query, database_url: str
+) -> None:
+    running(writer)
+    with psycopg.connect(database_url, autocommit=True) as listener:
+        listener.execute(f"LISTEN {notices.CHANNEL}")
+
+        look(writer)
+        quiet = list(listener.notifies(timeout=0.2))
+        query(GONE)
+        look(writer)
+        marked = list(listener.notifies(timeout=5, stop_after=1))
+        look(writer)
+        again = list(listener.notifies(timeout=0.2))
+        query(BACK)
+        look(writer)
+        unmarked = list(listener.notifies(timeout=5, stop_after=1))
+
+    assert [len(heard) for heard in (quiet, marked, again, unmarked)] == [0, 1, 0, 1]
+    assert marked[0].payload == str(writer.cluster_id)
 
 
 def test_every_mark_has_a_sentence() -> None:

@@ -58,6 +58,32 @@ def test_the_newest_migration_is_the_revision_that_the_store_needs() -> None:
     assert scripts.get_current_head() == schema.REVISION
 
 
+def test_tasks_of_the_first_revision_keep_their_values(empty_database_url: str) -> None:
+    flower_migrations.upgrade(empty_database_url, "0001")
+    told = "key, seen_at, args, parent_key, started_pid, result, runtime, terminated, state, worker_id"
+    with psycopg.connect(empty_database_url) as connection:
+        connection.execute("INSERT INTO cluster (slug) VALUES ('default')")
+        connection.execute(
+            "INSERT INTO task (cluster_id, key, seen_at, last_at, last_clock, args, parent_key, started_pid, result, "
+            "runtime, terminated, succeeded_at, succeeded_worker_id, failed_digest) SELECT 1, gen_random_uuid(), "
+            "now(), now(), 5, n::text, gen_random_uuid(), n, 'done', 0.5, true, CASE WHEN n > 1 THEN now() END, n, "
+            "2^40::bigint FROM generate_series(1, 3) AS n"
+        )
+        before = connection.execute(f"SELECT {told} FROM task ORDER BY key".encode()).fetchall()
+
+    flower_migrations.upgrade(empty_database_url)
+
+    with psycopg.connect(empty_database_url) as connection:
+        after = connection.execute(f"SELECT {told} FROM task ORDER BY key".encode()).fetchall()
+        connection.execute(
+            "INSERT INTO task (cluster_id, key, seen_at, last_at, last_clock) "
+            "VALUES (1, gen_random_uuid(), now(), now(), 5)"
+        )
+        numbers = connection.execute("SELECT count(*), count(DISTINCT id), min(id) FROM task").fetchone()
+    assert after == before
+    assert numbers == (4, 4, 1)
+
+
 def test_processes_that_migrate_at_once_wait_for_each_other(empty_database_url: str) -> None:
     program = "import sys, flower_migrations; flower_migrations.upgrade(sys.argv[1])"
 

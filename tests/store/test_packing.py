@@ -51,4 +51,4 @@ def test_fields_of_celery_s_own_events_come_back_with_any_values(changed: dict[s
     ],
 )
 def test_an_ordinary_event_costs_its_values(code: int, fields: dict[str, object], text: str) -> None:
-    assert packing.packed(code, TASK, fields, named=True) == text
+    assert packing.packed(code, TASK, fields, named=True).decode() == text

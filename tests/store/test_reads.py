@@ -7,12 +7,14 @@ from datetime import timedelta
 from typing import TypeVar
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+from tests.store.conftest import Query
 
 from flower_store import cursors, database, errors, factories, losses, notices
 from flower_store.factories import NOON, a_success, an_event
-from flower_store.reads import clusters, gaps, series, tasks, workers
-from flower_store.reads.tasks import TaskQuery
+from flower_store.reads import clusters, gaps, series, task_counts, tasks, workers
+from flower_store.reads.task_query import TaskQuery
 from flower_store.records import Count
 from flower_store.settings import StoreSettings
 from flower_store.writes import Instance, Writer
@@ -38,6 +40,27 @@ def read(settings: StoreSettings, work: Callable[[AsyncConnection], Awaitable[T]
             return await work(connection)
 
     return asyncio.run(run())
+
+
+def test_connections_that_were_cut_off_between_two_reads_are_replaced(settings: StoreSettings, query: Query) -> None:
+    async def run() -> list[object]:
+        reader = database.Reader(settings)
+        found = []
+        try:
+            async with reader.connect() as one, reader.connect() as other:
+                found += [await connection.scalar(text("SELECT 1")) for connection in (one, other)]
+            query(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            for _ in range(3):
+                async with reader.connect() as connection:
+                    found.append(await connection.scalar(text("SELECT current_setting('statement_timeout')")))
+        finally:
+            await reader.close()
+        return found
+
+    assert asyncio.run(run()) == [1, 1, "5s", "5s", "5s"]
 
 
 def test_pages_are_distinct_complete_and_newest_first_while_tasks_arrive(
@@ -120,12 +143,12 @@ def test_an_unknown_task_is_none(writer: Writer, settings: StoreSettings) -> Non
 def test_counts_are_exact_below_the_bound_and_say_so_above(
     writer: Writer, settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "COUNTED", 3)
+    monkeypatch.setattr(task_counts, "COUNTED", 3)
     writer.write([event for task_id in IDS[:5] for event in a_success(task_id)])
     writer.write([an_event("failed", task_id=task_id) for task_id in IDS[5:8]])
     query = TaskQuery(cluster_id=writer.cluster_id)
 
-    counts = read(settings, lambda connection: tasks.state_counts(connection, query))
+    counts = read(settings, lambda connection: task_counts.state_counts(connection, query))
 
     assert counts["SUCCESS"] == Count(3, exact=False)
     assert counts["FAILURE"] == Count(3, exact=True)
@@ -147,7 +170,7 @@ def test_newer_counts_what_stands_before_a_row(writer: Writer, settings: StoreSe
     page = read(settings, lambda connection: tasks.page(connection, query))
     fourth = cursors.Cursor(page.items[3].seen_at, page.items[3].key)
 
-    count = read(settings, lambda connection: tasks.newer(connection, query, fourth))
+    count = read(settings, lambda connection: task_counts.newer(connection, query, fourth))
 
     assert count == Count(3, exact=True)
 

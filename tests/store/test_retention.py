@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from tests.store.conftest import Query
 
-from flower_store import disk, factories, retention
+from flower_store import disk, factories, moments, retention
 from flower_store.events import SetAside, TaskEvent
 from flower_store.factories import NOON, a_success, an_event
 from flower_store.lifetimes import RetentionSettings
@@ -114,7 +114,12 @@ def test_days_of_events_go_as_a_whole_when_their_last_moment_is_old(writer: Writ
 def test_events_of_clocks_far_off_go_by_when_they_were_received(writer: Writer, query: Query) -> None:
     writer.ensure_partitions(NOON)
     far = (-86_400 * 100, 86_400 * 1000)
-    writer.write([msgspec.structs.replace(an_event("started", at, task_id=task_id(1)), received_at=NOON) for at in far])
+    writer.write(
+        [
+            msgspec.structs.replace(an_event("started", at, task_id=task_id(1)), received=moments.micros(NOON))
+            for at in far
+        ]
+    )
 
     swept(writer, at(0.9))
     early = query("SELECT count(*) FROM task_event")
@@ -251,6 +256,7 @@ def test_past_the_disks_bound_old_days_go_first_and_then_old_tasks(writer: Write
             return disk.plan(connection, most, now=at(1))
 
     roomy, tight, hopeless = plan(everything * 2), plan(everything - 1), plan(1)
+    said = retention.preview(writer, bounded, at(1))
     swept(writer, at(1), bounded)
 
     assert roomy == disk.Plan([], 0)
@@ -259,6 +265,7 @@ def test_past_the_disks_bound_old_days_go_first_and_then_old_tasks(writer: Write
     assert [day.name for day in hopeless.days] == ["task_event_20261119", "task_event_20261120"]
     assert hopeless.tasks == 300
     # A task stays as long as the log may hold an event of it.
+    assert [one.rows for one in said if one.subject == "task"] == [200]
     assert query("SELECT count(*) FROM task") == [(100,)]
     assert query("SELECT count(*) FROM task_event") == [(400,)]
 

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
+from flower_store import moments
 from flower_store.events import TaskEvent, WorkerEvent
 from flower_store.writes import Instance, Writer
 
@@ -43,10 +44,10 @@ def event(kind: str, task_id: str, at: datetime, *, host: str = HOSTS[0], **fiel
         task_id=task_id,
         hostname=host,
         pid=4711,
-        at=at,
+        micros=moments.micros(at),
         clock=1,
         digest=int.from_bytes(digest, "big", signed=True),
-        received_at=at + timedelta(milliseconds=12),
+        received=moments.micros(at) + 12_000,
         fields=fields,
     )
 

@@ -19,8 +19,8 @@ def a_worker(
 ) -> WorkerRecord:
     return WorkerRecord(
         id=1, hostname="w", online=online, pid=None, heartbeat_at=heartbeat_at, offline_at=offline_at, seen_at=seen_at,
-        freq=None, active=None, processed=None, loadavg=(), sw_ident=None, sw_ver=None, sw_sys=None, replies={},
-        replied_at=None,
+        clock=0, freq=None, active=None, processed=None, loadavg=(), sw_ident=None, sw_ver=None, sw_sys=None,
+        replies={}, replied_at=None,
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ PAGES = (
     "/c/prod/tasks",
     "/c/prod/tasks/retried",
     "/c/prod/workers",
+    "/c/prod/errors",
     "/c/prod/unseen",
     "/c/prod/tasks/nobody",
 )

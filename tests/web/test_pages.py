@@ -147,10 +147,8 @@ def test_what_could_not_be_seen_is_told_in_plain_sentences(http: httpx.Client, w
 
     assert "1,050 of 1,050 task starts were not seen." in page
     assert "No collector was running, and this broker keeps no events for one that is away." in page
-    began, ended = at + 30 * SECOND, at + 34 * SECOND
-    assert (
-        f"525 task starts of {scene.HOSTS[1]} between {began:%H:%M:%S} and {ended:%H:%M:%S} were not seen (events off)."
-    ) in page
+    assert "Workers ran tasks and sent no task events." in page
+    assert scene.HOSTS[1] in page
 
 
 def test_a_cluster_of_which_everything_was_seen_says_so(http: httpx.Client, writer: Writer) -> None:

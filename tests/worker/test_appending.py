@@ -13,6 +13,7 @@ from tests.waiting import eventually
 
 from flower_collector import decoder, envelope, gate
 from flower_collector.message import Unacknowledged
+from flower_worker import stream
 
 KEY = "flower.celeryev"
 Client = Any  # redis-py's types are a union of answers and promises of answers
@@ -30,6 +31,12 @@ def published(client: Client) -> Iterator[Any]:
         subscription.psubscribe("*")
         subscription.get_message(timeout=5)
         yield subscription
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure is tried again with the next event."""
+    monkeypatch.setattr(stream, "AGAIN_AFTER", 0)
 
 
 def appended(client: Client, key: str = KEY) -> list[dict[bytes, bytes]]:
@@ -106,6 +113,7 @@ def test_no_connection_is_opened_for_it(redis_url: str, client: Client) -> None:
     assert connections("flower_worker:Events") == connections(None)
 
 
+@pytest.mark.usefixtures("at_once")
 def test_a_failure_is_counted_and_told_once_and_what_waited_is_appended_later(
     redis_url: str, client: Client, published: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -126,17 +134,24 @@ def test_a_failure_is_counted_and_told_once_and_what_waited_is_appended_later(
     assert len(appended(client)) == 5
 
 
-def test_what_waits_in_a_long_failure_is_bounded(redis_url: str, client: Client) -> None:
+@pytest.mark.parametrize("seconds", [0, 3600], ids=["tried at each event", "hardly ever tried"])
+def test_what_waits_in_a_long_failure_is_bounded(
+    redis_url: str, client: Client, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    monkeypatch.setattr(stream, "AGAIN_AFTER", seconds)
     client.set(KEY, "a text")
 
     with Application(redis_url) as application:
         application.event(0, result="x" * 20_000)
         application.events(*range(1, 1_010))
+        failures = application.stream.failures
         client.delete(KEY)
+        application.stream.again_at = 0
         application.events(2_000, 2_001)
 
         assert application.stream.dropped == 10
     assert len(appended(client)) == 1_002
+    assert failures == (1 if seconds else 1_010)
 
 
 def test_a_setting_that_is_none_is_told_and_harms_nobody(
@@ -165,6 +180,7 @@ def refuse(*_: object, **__: object) -> None:
     raise ConnectionError
 
 
+@pytest.mark.usefixtures("at_once")
 def test_a_full_redis_is_published_to_and_appended_to_when_there_is_room(
     redis_url: str, client: Client, published: Any
 ) -> None:

@@ -39,6 +39,14 @@ class Addresses:
         """What could not be seen."""
         return f"{self.overview}unseen"
 
+    def errors(self, status: str = "") -> str:
+        """Groups of errors, open ones unless a status is given."""
+        return _with(f"{self.overview}errors", [("status", status)] if status else [])
+
+    def error(self, group_id: int) -> str:
+        """Where a decision about one group goes."""
+        return f"{self.overview}errors/{group_id}"
+
     def api(self, name: str) -> str:
         """Our own API's address of this name, for this cluster."""
         return f"{self.root}/api/v1/clusters/{quote(self.cluster, safe='')}/{name}"

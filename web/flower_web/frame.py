@@ -39,10 +39,13 @@ class Frame:
         return (
             Place("overview", "Overview", self.addresses.overview),
             Place("tasks", "Tasks", self.addresses.tasks()),
+            Place("errors", "Errors", self.addresses.errors()),
             Place("workers", "Workers", self.addresses.workers),
         )
 
     def other(self, cluster: str) -> str:
         """The same place in another cluster."""
         there = Addresses(self.addresses.root, cluster)
-        return {"tasks": there.tasks(), "workers": there.workers}.get(self.here, there.overview)
+        return {"tasks": there.tasks(), "errors": there.errors(), "workers": there.workers}.get(
+            self.here, there.overview
+        )

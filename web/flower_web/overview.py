@@ -9,7 +9,8 @@ from litestar.response import Template
 
 from flower_api.reads import Reads
 from flower_store.reads import gaps as stored_gaps
-from flower_store.reads import series, tasks, workers
+from flower_store.reads import series, task_counts, tasks, workers
+from flower_store.reads.task_query import TaskQuery as TaskSelection
 from flower_store.records import AuditRecord, TaskSummary
 from flower_web import chart as charts
 from flower_web import doubts as doubtful
@@ -81,7 +82,7 @@ async def _measured(reads: Reads, visit: Visit) -> Measured:
             run_before=await series.runtime(connection, cluster_id, since - _HOUR, since),
             wait=await series.wait(connection, cluster_id, since, until),
             wait_before=await series.wait(connection, cluster_id, since - _HOUR, since),
-            counts=await tasks.state_counts(connection, tasks.TaskQuery(cluster_id=cluster_id)),
+            counts=await task_counts.state_counts(connection, TaskSelection(cluster_id=cluster_id)),
             workers=await workers.workers(connection, cluster_id),
         )
 

@@ -13,7 +13,7 @@ from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
 
 from flower_api.reference import ReferenceAssets
-from flower_web import assets, overview, redirects, task, tasks, unseen, workers
+from flower_web import assets, errors, overview, redirects, task, tasks, unseen, workers
 from flower_web.addresses import Addresses
 from flower_web.visit import provide_visit
 
@@ -42,6 +42,8 @@ def handlers(*, clock: Clock = utc_now) -> Sequence[ControllerRouterHandler]:
             tasks.task_rows,
             task.task,
             task.odd_task,
+            errors.errors,
+            errors.decide,
             workers.workers,
             unseen.unseen,
         ],

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
-from litestar import Request, get
+from litestar import Request, Response, get
 from litestar.datastructures import State
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 from litestar.types import ControllerRouterHandler
 
+from flower_api.flower2 import fleet
 from flower_api.reads import NoCluster, Reads
 from flower_api.settings import ApiSettings
 from flower_store.reads import tasks as stored
@@ -16,10 +17,16 @@ from flower_web.addresses import Addresses
 from flower_web.frame import Frame
 from flower_web.given import GivenNow, GivenReads, GivenSettings
 
+_AnyRequest = Request[object, object, State]
+
 
 @get("/", include_in_schema=False)
-async def home(reads: GivenReads, api_settings: GivenSettings, now: GivenNow) -> Template | Redirect:
+async def home(
+    request: _AnyRequest, reads: GivenReads, api_settings: GivenSettings, now: GivenNow
+) -> Template | Redirect | Response[bytes]:
     """The cluster that is meant; before the first one is stored, what to do."""
+    if fleet.wanted(request):
+        return await fleet.rows(request, reads)
     try:
         return Redirect((await _meant(reads, api_settings)).overview)
     except NoCluster:
@@ -34,7 +41,7 @@ async def dashboard(reads: GivenReads, api_settings: GivenSettings) -> Redirect:
 
 
 @get("/tasks", include_in_schema=False)
-async def tasks(request: Request[object, object, State], reads: GivenReads, api_settings: GivenSettings) -> Redirect:
+async def tasks(request: _AnyRequest, reads: GivenReads, api_settings: GivenSettings) -> Redirect:
     """Flower's list, with its filters."""
     query = task_query.parsed(request.query_params)
     return Redirect((await _meant(reads, api_settings)).tasks(replace(query, after="").pairs))
@@ -54,8 +61,10 @@ async def task(reads: GivenReads, api_settings: GivenSettings, task_id: FromPath
 
 
 @get(["/workers", "/worker/{hostname:str}"], include_in_schema=False)
-async def workers(reads: GivenReads, api_settings: GivenSettings) -> Redirect:
-    """Flower's workers, and one of them."""
+async def workers(request: _AnyRequest, reads: GivenReads, api_settings: GivenSettings) -> Redirect | Response[bytes]:
+    """Flower's workers, and one of them; with `json=1` not the page but its rows."""
+    if fleet.wanted(request):
+        return await fleet.rows(request, reads)
     return Redirect((await _meant(reads, api_settings)).workers)
 
 

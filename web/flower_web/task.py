@@ -12,13 +12,13 @@ from litestar.params import FromPath
 from litestar.response import Template
 
 from flower_api.reads import Reads
-from flower_store import states
+from flower_store import attempts, spans, states
+from flower_store.attempts import Attempt
 from flower_store.reads import tasks as stored
 from flower_store.reads import workers
 from flower_store.records import EventRecord, TaskRecord
-from flower_web import absence, attempts, spans, task_row, timeline
+from flower_web import absence, task_row, timeline
 from flower_web.absence import Absence
-from flower_web.attempts import Attempt
 from flower_web.given import GivenReads
 from flower_web.timeline import Step
 from flower_web.visit import GivenVisit, Visit

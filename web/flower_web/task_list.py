@@ -63,6 +63,7 @@ class TaskList:
         parts += [f"the mark {' or '.join(map(states.mark, self.query.marks))}"] if self.query.marks else []
         parts += [f"a name that begins with “{self.query.name}”"] if self.query.name else []
         parts += [f"worker “{self.query.worker}”"] if self.query.worker else []
+        parts += [f"failures of the error group {self.query.group}"] if self.query.group else []
         return " and ".join(parts)
 
     @property
@@ -76,6 +77,11 @@ class TaskList:
     def any_worker(self) -> str:
         """This view without its worker."""
         return self.addresses.tasks(replace(self.query.newest, worker="").pairs)
+
+    @property
+    def any_group(self) -> str:
+        """This view without its error group."""
+        return self.addresses.tasks(replace(self.query.newest, group=0).pairs)
 
     @property
     def toggles(self) -> tuple[Toggle, ...]:

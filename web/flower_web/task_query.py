@@ -9,6 +9,7 @@ from flower_store import marks, states
 LIMITS = (25, 50, 100, 200)
 DEFAULT_LIMIT = 50
 LONGEST_NAME = 1_000
+_DIGITS = 10
 MOST_IDS = 200
 """Rows that one page shows at most, and that the live island may ask for at once."""
 
@@ -23,6 +24,8 @@ class TaskQuery:
     name: str = ""
     worker: str = ""
     """A hostname, or the beginning of one with `*` at its end."""
+    group: int = 0
+    """The number of an error group; 0 is none."""
     after: str = ""
     limit: int = DEFAULT_LIMIT
 
@@ -34,7 +37,7 @@ class TaskQuery:
     @property
     def narrow(self) -> bool:
         """Whether counting may mean to look at every task: names and workers have no counts of their own."""
-        return bool(self.name or self.worker)
+        return bool(self.name or self.worker or self.group)
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
@@ -43,6 +46,7 @@ class TaskQuery:
         parts += [("is", mark) for mark in self.marks]
         parts += [("name", self.name)] if self.name else []
         parts += [("worker", self.worker)] if self.worker else []
+        parts += [("group", str(self.group))] if self.group else []
         parts += [("limit", str(self.limit))] if self.limit != DEFAULT_LIMIT else []
         return parts + ([("after", self.after)] if self.after else [])
 
@@ -72,12 +76,13 @@ def parsed(given: MultiDict[str]) -> TaskQuery:
     """The view that a query string asks for. What nobody knows is left out: an old link still opens a page."""
     wanted = {part.upper() for part in _parts(given, "state")}
     marked = {part.lower() for part in _parts(given, "is")}
-    limit = given.get("limit", "")
+    limit, group = given.get("limit", ""), given.get("group", "")
     return TaskQuery(
         states=tuple(state for state in states.ALL if state in wanted),
         marks=tuple(kind for kind in marks.KINDS if kind in marked),
         name=_text(given, "name"),
         worker=_text(given, "worker"),
+        group=int(group) if group.isascii() and group.isdigit() and len(group) < _DIGITS else 0,
         after=given.get("after", ""),
         limit=int(limit) if limit in map(str, LIMITS) else DEFAULT_LIMIT,
     )

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from flower_store import states
+from flower_store import spans, states
 from flower_store.records import MarkRecord, TaskSummary
-from flower_web import spans
 from flower_web.addresses import Addresses
 from flower_web.task_query import TaskQuery
 

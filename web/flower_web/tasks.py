@@ -10,7 +10,9 @@ from litestar.response import Template
 
 from flower_store import cursors
 from flower_store.cursors import Cursor
+from flower_store.reads import matching, task_counts
 from flower_store.reads import tasks as stored
+from flower_store.reads.task_query import TaskQuery as TaskSelection
 from flower_store.records import Page, TaskSummary
 from flower_web import task_list, task_query, task_row
 from flower_web.given import GivenReads
@@ -30,8 +32,8 @@ async def tasks(request: AnyRequest, reads: GivenReads, visit: GivenVisit) -> Te
         wanted = store_query(query, visit.cluster.id, names)
         page = await stored.page(connection, wanted)
         # Narrowed to a name or a worker, a count may have to look at every task of a state: rows must not wait for it.
-        counts = None if query.narrow else await stored.state_counts(connection, wanted)
-        marked = await stored.mark_counts(connection, wanted)
+        counts = None if query.narrow else await task_counts.state_counts(connection, wanted)
+        marked = await task_counts.mark_counts(connection, wanted)
     rows = [task_row.row(each, query, visit.addresses, now=visit.now) for each in page.items]
     shown = TaskList(
         query,
@@ -57,10 +59,10 @@ async def task_rows(request: AnyRequest, reads: GivenReads, visit: GivenVisit) -
         found = await stored.by_ids(connection, visit.cluster.id, ids)
         wanted = store_query(query, visit.cluster.id, await stored.names(connection, visit.cluster.id))
         if than is not None:
-            newer = await stored.newer(connection, wanted, than)
+            newer = await task_counts.newer(connection, wanted, than)
         if "counts" in request.query_params:
-            counts = None if query.narrow else await stored.state_counts(connection, wanted)
-            marked = await stored.mark_counts(connection, wanted)
+            counts = None if query.narrow else await task_counts.state_counts(connection, wanted)
+            marked = await task_counts.mark_counts(connection, wanted)
             toggles = TaskList(query, visit.addresses, rows=(), counts=counts, marked=marked)
     answer = RowsAnswer(
         [task_row.row(each, query, visit.addresses, now=visit.now) for each in found],
@@ -73,15 +75,16 @@ async def task_rows(request: AnyRequest, reads: GivenReads, visit: GivenVisit) -
     return Template("task_rows.html", context={"answer": answer})
 
 
-def store_query(query: TaskQuery, cluster_id: int, names: Sequence[str]) -> stored.TaskQuery:
+def store_query(query: TaskQuery, cluster_id: int, names: Sequence[str]) -> TaskSelection:
     """The view as the store reads it. A name that no task has is taken as the beginning of one."""
     beginning = query.name and query.name not in names and not query.name.endswith("*")
-    return stored.TaskQuery(
+    return TaskSelection(
         cluster_id=cluster_id,
         states=query.states,
         marks=query.marks,
         name=(f"{query.name}*" if beginning else query.name) or None,
         worker=query.worker or None,
+        where=[matching.of_group(query.group)] if query.group else (),
         after=cursor(query.after),
         limit=query.limit,
     )

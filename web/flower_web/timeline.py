@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from flower_store import states
+from flower_store import spans, states
 from flower_store.records import TaskRecord
-from flower_web import spans
 
 
 @dataclass(frozen=True, slots=True)

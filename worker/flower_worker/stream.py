@@ -7,6 +7,7 @@ connection is that of the channel which has just published it. Nothing here ever
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from contextlib import suppress
 from typing import Any, Dict, Iterator, Union
@@ -22,6 +23,9 @@ events a second. The stream stays that long, read or not; only Redis's memory sp
 KEPT = 1_000
 """Events that could not be appended and are tried again, before the next one. They are lost with the process."""
 
+AGAIN_AFTER = 1.0
+"""Seconds between two attempts while they fail. One at each event took a third of a worker's tasks a second."""
+
 KEPT_SIZE = 16 * 1024
 """Bytes of the largest event that is kept so: with the number above, at most 16 MB."""
 
@@ -31,7 +35,8 @@ _serialised: Any = dumps  # kombu ships no types
 
 
 class Stream:
-    """One a process. `appended` and `dropped` count events since it began, `failures` attempts."""
+    """One a process. `appended` and `dropped` count events since it began, `failures` attempts; while it fails, the
+    next is due at `again_at` (`time.monotonic`)."""
 
     def __init__(self, conf: Any) -> None:
         """`conf` is the app's: `flower_stream` names the key, `flower_stream_max_length` bounds it."""
@@ -41,6 +46,7 @@ class Stream:
         self.failures = 0
         self.dropped = 0
         self._failing = False
+        self.again_at = 0.0
         # A lock could be held by another thread when the pool forks; a deque needs none.
         self._waiting: deque[Entry] = deque()
 
@@ -49,7 +55,11 @@ class Stream:
         try:
             if producer.connection.transport.driver_type != "redis":
                 return
-            self._waiting.extend(_entries(event, routing_key, serializer))
+            entries = list(_entries(event, routing_key, serializer))
+            if self._failing and time.monotonic() < self.again_at:
+                self._keep_until_then(entries)
+                return
+            self._waiting.extend(entries)
             self._send(producer.channel)
             self._succeeded()
         except Exception as error:  # noqa: BLE001  # a monitor must not break what it watches
@@ -57,7 +67,7 @@ class Stream:
 
     def _send(self, channel: Any) -> None:
         """What waits, in one exchange with the server; while it fails, one event, so that a failure stays cheap."""
-        entries = _taken(self._waiting)
+        entries = _taken(self._waiting, len(self._waiting))
         tried, rest = (entries[:1], entries[1:]) if self._failing else (entries, [])
         # kombu puts the prefix before the keys of the commands that it uses itself, and these are others.
         key = str(getattr(channel, "global_keyprefix", "") or "") + self.key
@@ -75,6 +85,13 @@ class Stream:
         if refused:
             raise refused[0]
 
+    def _keep_until_then(self, entries: list[Entry]) -> None:
+        """As `_keep`, without touching those that wait already."""
+        small = [entry for entry in entries if len(entry["body"]) <= KEPT_SIZE]
+        self._waiting.extend(small)
+        over = _taken(self._waiting, len(self._waiting) - KEPT)
+        self.dropped += len(entries) - len(small) + len(over)
+
     def _keep(self, entries: list[Entry]) -> None:
         small = [entry for entry in entries if len(entry["body"]) <= KEPT_SIZE][-KEPT:]
         self.dropped += len(entries) - len(small)
@@ -89,6 +106,7 @@ class Stream:
     def _failed(self, error: Exception) -> None:
         """Count it; the first failure of a run is told."""
         self.failures += 1
+        self.again_at = time.monotonic() + AGAIN_AFTER
         if not self._failing:
             self._failing = True
             log.warning("Flower: events are published but not appended to %s: %s: %s",
@@ -130,10 +148,10 @@ def _dumped(event: Any, serializer: Any) -> tuple[str, str, bytes]:
     return content_type, content_encoding, body.encode("utf-8") if isinstance(body, str) else body
 
 
-def _taken(waiting: deque[Entry]) -> list[Entry]:
-    """All that wait; another thread may take the last one between a look and the taking."""
+def _taken(waiting: deque[Entry], number: int) -> list[Entry]:
+    """So many of those that wait; another thread may take the last one between a look and the taking."""
     entries: list[Entry] = []
     with suppress(IndexError):
-        while True:
+        while len(entries) < number:
             entries.append(waiting.popleft())
     return entries

@@ -8,15 +8,16 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.exceptions import ClientException, NotFoundException
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import OpenAPIType, Schema
 from litestar.params import FromQuery, QueryParameter
 
 from flower_api.flower2 import answers, arguments, documents, listing
+from flower_api.operations import also
 from flower_api.reads import NoCluster, Reads
+from flower_store import flower_query
+from flower_store.flower_query import Expression
 from flower_store.reads import tasks
-from flower_store.reads.tasks import TaskQuery
-
-_NOT_YET = "search is not supported by this build yet: use taskname, workername, state"
-_FARTHEST = 2**31
+from flower_store.reads.task_query import TaskQuery
 
 _AnyRequest = Request[Any, Any, Any]
 
@@ -36,6 +37,7 @@ REFUSALS = {401: _text("asked from elsewhere than this machine"), 404: _text("un
 
 @get(
     "/tasks",
+    operation_class=also(400, "application/json", Schema(type=OpenAPIType.OBJECT)),
     responses={
         200: ResponseSpec(documents.TASK_LIST, description="tasks by id, in order", generate_examples=False),
         400: _text("an argument cannot be read"),
@@ -62,21 +64,24 @@ async def list_tasks(
     sort, descending = arguments.order(sort_by)
     wanted = arguments.choice(in_state)
     most = arguments.integer(limit)
+    name, worker = arguments.choice(taskname), arguments.choice(workername)
     query = TaskQuery(
         cluster_id=await cluster_id(reads, cluster),
         states=(wanted.upper(),) if wanted else (),
-        name=arguments.choice(taskname),
-        worker=arguments.choice(workername),
+        name=_beginning(name),
+        worker=_beginning(worker),
         received_from=arguments.minute(received_start),
         received_to=arguments.minute(received_end),
         sort=sort,
         descending=descending,
-        offset=min(max(arguments.integer(offset) or 0, 0), _FARTHEST),
+        offset=arguments.offset(arguments.integer(offset)),
         limit=None if most is None else max(most, 0),
     )
-    if arguments.text(search):
-        return Response(msgspec.json.encode({"error": _NOT_YET}), status_code=400, media_type=answers.JSON)
-    body, count = await listing.encoded(reads, query)
+    found, wrong = arguments.search(search)
+    if wrong:
+        return Response(msgspec.json.encode({"error": wrong}), status_code=400, media_type=answers.JSON)
+    expression = flower_query.both(_whole("name", name), _whole("worker", worker), found)
+    body, count = await listing.encoded(reads, query, expression)
     cut = count == listing.MOST and most != listing.MOST
     return answers.json(request, body, headers=_next(request, query, count) if cut else None)
 
@@ -93,7 +98,7 @@ async def task_info(
     request: _AnyRequest, reads: NamedDependency[Reads], cluster: FromQuery[str | None] = None
 ) -> Response[bytes]:
     """Everything that its events told of it."""
-    task_id = _trailing(request, "/task/info/")
+    task_id = trailing(request, "/task/info/")
     found = await cluster_id(reads, cluster)
     async with reads.connect() as connection:
         record = await tasks.one(connection, found, task_id)
@@ -125,13 +130,22 @@ async def cluster_id(reads: Reads, cluster: str | None) -> int:
         return 0
 
 
+def _beginning(name: str | None) -> str | None:
+    """A name that ends with `*`: the store's own kind of filter."""
+    return name if name and name.endswith("*") else None
+
+
+def _whole(field: str, name: str | None) -> Expression | None:
+    return flower_query.whole(field, name) if name and not name.endswith("*") else None
+
+
 def _next(request: _AnyRequest, query: TaskQuery, count: int) -> dict[str, str]:
     kept = [(name, value) for name, value in request.query_params.multi_items() if name != "offset"]
     address = f"{request.url.path}?{urlencode([*kept, ('offset', str(query.offset + count))])}"
     return {"Link": f'<{address}>; rel="next"'}
 
 
-def _trailing(request: _AnyRequest, marker: str) -> str:
+def trailing(request: _AnyRequest, marker: str) -> str:
     """What stands behind the marker, as it was sent: the router would fold `//` and drop a `/` at the end."""
     raw: bytes = request.scope["raw_path"]
     given = unquote_to_bytes(raw.partition(marker.encode())[2])

@@ -12,6 +12,7 @@ from litestar.params import FromQuery
 
 from flower_api.flower2 import answers, arguments
 from flower_api.flower2.tasks import REFUSALS, cluster_id
+from flower_api.operations import also
 from flower_api.reads import Reads
 from flower_store.reads import workers
 from flower_store.records import WorkerRecord
@@ -19,6 +20,7 @@ from flower_store.records import WorkerRecord
 
 @get(
     "/workers",
+    operation_class=also(400, "text/plain"),
     responses={
         200: ResponseSpec(
             dict[str, dict[str, object] | bool],

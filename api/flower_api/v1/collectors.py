@@ -7,7 +7,6 @@ from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from flower_api import arguments
 from flower_api.reads import Reads
 from flower_api.v1 import parameters
 from flower_store.reads import clusters
@@ -48,7 +47,6 @@ class Collectors(msgspec.Struct, frozen=True, kw_only=True):
 
 @get(
     "/collectors",
-    guards=[arguments.only("limit")],
     responses=parameters.answered(Collectors, "the collectors heard of last"),
     summary="Who collects",
     tags=["completeness"],

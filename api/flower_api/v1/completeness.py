@@ -7,7 +7,6 @@ from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from flower_api import arguments
 from flower_api.reads import Reads
 from flower_api.v1 import parameters
 from flower_store.reads import gaps
@@ -50,7 +49,6 @@ class Completeness(msgspec.Struct, frozen=True, kw_only=True):
 
 @get(
     "/completeness",
-    guards=[arguments.only("from", "until", "after", "limit")],
     responses=parameters.answered(Completeness, "what was started, seen and missed"),
     summary="Whether all task starts were seen",
     tags=["completeness"],

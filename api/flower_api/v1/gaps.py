@@ -7,7 +7,6 @@ from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from flower_api import arguments
 from flower_api.reads import Reads
 from flower_api.v1 import parameters
 from flower_store.reads import gaps
@@ -45,7 +44,6 @@ class Gaps(msgspec.Struct, frozen=True, kw_only=True):
 
 @get(
     "/gaps",
-    guards=[arguments.only("from", "until", "after", "limit")],
     responses=parameters.answered(Gaps, "gaps that touch the interval"),
     summary="When events were lost",
     tags=["completeness"],

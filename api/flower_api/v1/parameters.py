@@ -8,27 +8,33 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter
 
 from flower_api.problems import Problem
-from flower_store import cursors
+from flower_store import cursors, timewords
 from flower_store.cursors import Cursor
+from flower_store.reads import buckets
 
 MOST = 500
+LONGEST = 1_000
+"""Characters of a name or an id in an argument; Celery's own are shorter by far."""
 
-Since = Annotated[str | None, QueryParameter(name="from", description="RFC 3339; without a zone it is UTC")]
-Until = Annotated[str | None, QueryParameter(name="until", description="RFC 3339; without a zone it is UTC")]
+_TIME = "RFC 3339, without a zone it is UTC; or -15m, -6h, -2d, today, yesterday, now"
+Since = Annotated[str | None, QueryParameter(name="from", description=_TIME)]
+Until = Annotated[str | None, QueryParameter(name="until", description=_TIME)]
 After = Annotated[str | None, QueryParameter(name="after", description="`next` of the page before")]
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=MOST)]
+Fields = Annotated[str | None, QueryParameter(name="fields", description="of each object only these, comma between")]
 
 
-def _problem(description: str) -> ResponseSpec:
+def problem(description: str) -> ResponseSpec:
+    """A refusal, for the reference."""
     return ResponseSpec(
         Problem, description=description, media_type="application/problem+json", generate_examples=False
     )
 
 
 REFUSALS = {
-    400: _problem("an argument cannot be read"),
-    401: _problem("asked from elsewhere than this machine"),
-    404: _problem("unknown cluster"),
+    400: problem("an argument cannot be read"),
+    401: problem("asked from elsewhere than this machine"),
+    404: problem("unknown cluster"),
 }
 
 
@@ -37,24 +43,70 @@ def answered(kind: type, description: str) -> dict[int, ResponseSpec]:
     return {200: ResponseSpec(kind, description=description, generate_examples=False), **REFUSALS}
 
 
-def time(name: str, value: str | None) -> datetime | None:
-    """The time that an argument names. Without a zone it is UTC."""
+def time(name: str, value: str | None, now: datetime | None = None) -> datetime | None:
+    """The time that an argument names, absolute or relative to now. Without a zone it is UTC."""
     if value is None:
         return None
     try:
-        at = datetime.fromisoformat(value)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ClientException(f"{name}: must be a time such as 2026-11-24T10:00:00Z") from None
+        return timewords.parse(value, now or datetime.now(UTC))
+    except timewords.BadTime as error:
+        raise ClientException(f"{name}: {error}") from None
 
 
-def window(since: str | None, until: str | None) -> tuple[datetime, datetime]:
+def window(
+    since: str | None,
+    until: str | None,
+    *,
+    length: timedelta = timedelta(days=1),
+    longest: timedelta | None = None,
+    now: datetime | None = None,
+) -> tuple[datetime, datetime]:
     """The interval that is meant: by default the last day; a beginning alone runs to now."""
-    end = time("until", until) or datetime.now(UTC)
-    begin = time("from", since) or end - timedelta(days=1)
+    now = now or datetime.now(UTC)
+    end = time("until", until, now) or now
+    begin = time("from", since, now) or _before(end, length)
     if begin >= end:
         raise ClientException("from: must be earlier than until")
+    if longest is not None and end - begin > longest:
+        raise ClientException(f"from: must be at most {longest.days} days before until")
     return begin, end
+
+
+def _before(end: datetime, length: timedelta) -> datetime:
+    try:
+        return end - length
+    except OverflowError:
+        raise ClientException(f"until: {timewords.RULE}") from None
+
+
+def text(name: str, value: str | None, *, longest: int = LONGEST) -> str | None:
+    """A text that the database can hold; None where it is empty or was not given."""
+    if not value:
+        return None
+    if "\0" in value:
+        raise ClientException(f"{name}: must not hold a NUL character")
+    if any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise ClientException(f"{name}: must be text in UTF-8")
+    if len(value) > longest:
+        raise ClientException(f"{name}: must have at most {longest:,} characters")
+    return value
+
+
+def interval(
+    since: str | None, until: str | None, *, length: timedelta = timedelta(days=1), longest: timedelta
+) -> tuple[datetime, datetime]:
+    """The same, with its ends moved to where counts are kept for."""
+    now = datetime.now(UTC)
+    begin, end = window(since, until, length=length, longest=longest, now=now)
+    return buckets.interval(begin, end, now)
+
+
+def text_cursor(token: str | None) -> str | None:
+    """The place that a token names in a list ordered by a text."""
+    try:
+        return None if token is None else cursors.parse_text(token)
+    except cursors.BadCursor as error:
+        raise ClientException(f"after: {error}") from None
 
 
 def cursor(token: str | None) -> Cursor | None:

@@ -1,20 +1,63 @@
 """What is served under `/api/v1/`."""
 
 from litestar import Router
+from litestar.di import Provide
 
-from flower_api.v1 import collectors, completeness, gaps, set_aside, tasks
+from flower_api import arguments, changing
+from flower_api.v1 import (
+    clusters,
+    collectors,
+    commands,
+    completeness,
+    error_groups,
+    etags,
+    export,
+    gaps,
+    names,
+    queues,
+    selection,
+    series,
+    set_aside,
+    tasks,
+    waiting,
+    workers,
+)
 
 
-def router() -> Router:
-    """A new one for each application."""
-    return Router(
-        "/api/v1/clusters/{slug:str}",
+def router(*, read_only: bool) -> Router:
+    """A new one for each application. With `read_only`, nothing may be changed."""
+    refusing = [changing.cross_site, *([changing.read_only] if read_only else [])]
+    of_one = Router(
+        "/{slug:str}",
         route_handlers=[
             collectors.list_collectors,
+            commands.list_commands,
+            commands.one_command,
             completeness.audit,
+            error_groups.list_errors,
+            error_groups.one_error,
+            export.export,
             gaps.list_gaps,
+            names.list_names,
+            queues.history,
+            queues.list_queues,
+            queues.one_queue,
+            waiting.messages,
+            series.series,
             set_aside.list_set_aside,
+            tasks.count_tasks,
             tasks.list_tasks,
             tasks.one_task,
+            workers.history,
+            workers.list_workers,
+            workers.one_worker,
+            Router("/", route_handlers=[commands.ask, error_groups.decide], guards=refusing),
         ],
+        dependencies={"selected": Provide(selection.selected, sync_to_thread=False)},
+    )
+    return Router(
+        "/api/v1/clusters",
+        route_handlers=[clusters.list_clusters, clusters.one_cluster, of_one],
+        guards=[arguments.declared],
+        middleware=[etags.etagged],
     )

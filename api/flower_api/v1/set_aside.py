@@ -10,7 +10,6 @@ from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
-from flower_api import arguments
 from flower_api.reads import Reads
 from flower_api.v1 import parameters
 from flower_store.reads import gaps
@@ -46,7 +45,6 @@ class SetAside(msgspec.Struct, frozen=True, kw_only=True):
 
 @get(
     "/set-aside",
-    guards=[arguments.only("reason", "before", "limit")],
     responses=parameters.answered(SetAside, "messages that are kept"),
     summary="Input that could not be taken",
     tags=["completeness"],

@@ -1,132 +1,100 @@
-"""`/api/v1/clusters/…/tasks`: what Flower's own addresses have no key for: marks, and ends that no event told."""
+"""`/api/v1/clusters/…/tasks`: lists by keyset, one task with what stands round it, and counts."""
 
-from datetime import datetime
 from typing import Annotated
 
 import msgspec
-from litestar import Request, get
+from litestar import Request, Response, get
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.exceptions import ClientException, NotFoundException
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromPath, QueryParameter, SkipValidation
 
 from flower_api import arguments
 from flower_api.reads import Reads
-from flower_api.v1 import parameters
-from flower_store import marks, states
-from flower_store.reads import tasks
-from flower_store.reads.tasks import TaskQuery
-from flower_store.records import FoundRecord, MarkRecord, TaskRecord, TaskSummary
+from flower_api.v1 import parameters, shapes, task_documents
+from flower_api.v1.task_documents import ListedTask, Number, Relations, Task
+from flower_store import attempts
+from flower_store.reads import task_counts, task_selection, tasks
+from flower_store.reads.task_selection import TaskSelection
+from flower_store.records import RelationsRecord
 
 _AnyRequest = Request[object, object, State]
 
-
-class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """Our judgement that nobody seems to work on a task: `lost`, `ended_unseen`, `stuck` or `overdue`.
-
-    It goes again as soon as anything is heard of the task. `since` is null where that is not known.
-    """
-
-    kind: str
-    reason: str
-    since: datetime | None
-    sentence: str
-
-
-class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of a task as the result backend knew it; `until` is when it had ended at the latest.
-
-    `result` is JSON, or the exception of a failed task; null where it was not read.
-    """
-
-    state: str
-    until: datetime
-    result: str | None
-    traceback: str | None
-    sentence: str
-
-
-class ListedTask(msgspec.Struct, frozen=True, kw_only=True):
-    """A task of a list. `reconciled`: no event told its end, and `state` is that of the result backend."""
-
-    id: str
-    name: str | None
-    state: str
-    worker: str | None
-    queue: str | None
-    seen_at: datetime
-    mark: Mark | None
-    reconciled: bool
+PARTS = ("events", "attempts", "relations")
 
 
 class Tasks(msgspec.Struct, frozen=True, kw_only=True):
-    """Tasks, the one first seen last at the top; `next` is the cursor of the page behind, null on the last one."""
+    """Tasks, the one first seen last at the top; `next` is the cursor of the page behind, null on the last one.
+
+    `notes` say how they were found, where that is not exact.
+    """
 
     tasks: list[ListedTask]
     next: str | None
+    notes: list[str]
 
 
-class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """A task and what is known of its end. All that its events told is at `/api/task/info/{id}`.
+class TaskCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """How many tasks match, how many of them in each state, and how many bear each mark."""
 
-    `ended_at` is the time of the event that told its end; null where none did, and `found` where the backend did.
-    """
-
-    id: str
-    name: str | None
-    state: str
-    worker: str | None
-    queue: str | None
-    seen_at: datetime
-    last_at: datetime
-    sent_at: datetime | None
-    received_at: datetime | None
-    started_at: datetime | None
-    ended_at: datetime | None
-    due_at: datetime | None
-    mark: Mark | None
-    found: Found | None
+    total: Number
+    states: dict[str, Number]
+    marks: dict[str, Number]
 
 
 @get(
     "/tasks",
-    guards=[arguments.only("is", "state", "name", "worker", "queue", "after", "limit")],
     responses=parameters.answered(Tasks, "tasks, the newest first"),
-    summary="Tasks, and which of them nobody works on",
+    summary="Tasks, all or those that match",
     tags=["tasks"],
 )
 async def list_tasks(
     slug: FromPath[str],
     reads: NamedDependency[Reads],
+    selected: NamedDependency[SkipValidation[TaskSelection]],
     *,
-    marked: Annotated[str | None, QueryParameter(name="is", description="kinds of marks, comma: or")] = None,
-    in_state: Annotated[str | None, QueryParameter(name="state", description="comma: or")] = None,
-    name: FromQuery[str | None] = None,
-    worker: FromQuery[str | None] = None,
-    queue: FromQuery[str | None] = None,
+    fields: parameters.Fields = None,
     after: parameters.After = None,
     limit: parameters.Limit = 50,
-) -> Tasks:
-    """All, or those that bear a mark, are in a state, or belong to a name, worker or queue (`*` at its end: prefix)."""
+) -> Response[bytes]:
+    """By a search (`q`), by filters beside it, and by when they were first seen (`from`, `until`)."""
+    wanted = shapes.chosen(ListedTask, fields)
+    place = parameters.cursor(after)
     cluster = await reads.cluster(slug)
-    query = TaskQuery(
-        cluster_id=cluster.id,
-        marks=_choices("is", marked, marks.KINDS),
-        states=_choices("state", in_state and in_state.upper(), states.ALL),
-        name=_text(name),
-        worker=_text(worker),
-        queue=_text(queue),
-        after=parameters.cursor(after),
-        limit=limit,
-    )
     async with reads.connect() as connection:
+        query = await task_selection.resolved(connection, cluster.id, selected, after=place, limit=limit)
         page = await tasks.page(connection, query)
-    return Tasks(tasks=[_listed(one) for one in page.items], next=page.next)
+    found = Tasks(
+        tasks=[task_documents.listed(one) for one in page.items], next=page.next, notes=task_selection.notes(selected)
+    )
+    return shapes.listed(found, "tasks", wanted)
+
+
+@get(
+    "/task-counts",
+    responses=parameters.answered(TaskCounts, "how many"),
+    summary="How many tasks match, by state and by mark",
+    tags=["tasks"],
+)
+async def count_tasks(
+    slug: FromPath[str], reads: NamedDependency[Reads], selected: NamedDependency[SkipValidation[TaskSelection]]
+) -> TaskCounts:
+    """Exact up to 10,000, and the planner's estimate above. Apart from the list, which it would hold up."""
+    cluster = await reads.cluster(slug)
+    async with reads.connect() as connection:
+        query = await task_selection.resolved(connection, cluster.id, selected)
+        total = await task_counts.total(connection, query)
+        states = await task_counts.estimated_by_state(connection, query)
+        marks = await task_counts.mark_counts(connection, query)
+    return TaskCounts(
+        total=task_documents.number(total),
+        states={state: task_documents.number(count) for state, count in states.items()},
+        marks={kind: task_documents.number(count) for kind, count in marks.items()},
+    )
 
 
 @get(
     ["/tasks/{task_id:path}", "/task"],
-    guards=[arguments.only("id")],
     responses=parameters.answered(Task, "the task"),
     summary="One task, and whether its end is known",
     tags=["tasks"],
@@ -137,76 +105,54 @@ async def one_task(
     reads: NamedDependency[Reads],
     *,
     given: Annotated[str | None, QueryParameter(name="id", description="for `/task`")] = None,
-) -> Task:
+    include: Annotated[
+        str | None, QueryParameter(name="include", description=f"more of it, comma between: {', '.join(PARTS)}")
+    ] = None,
+    fields: parameters.Fields = None,
+) -> Response[bytes]:
     """By its id; one that a proxy would bend in a path is given as `/task?id=…`."""
+    wanted, parts = shapes.chosen(Task, fields), _parts(include)
     cluster = await reads.cluster(slug)
     task_id = given if given is not None else str(request.path_params.get("task_id", "")).removeprefix("/")
-    record = None
-    if "\0" not in task_id:
-        async with reads.connect() as connection:
-            record = await tasks.one(connection, cluster.id, task_id)
-    if record is None:
-        raise NotFoundException(detail=f"no task {task_id!r} is stored")
-    return _task(record)
+    document = await _task(reads, cluster.id, task_id, parts) if _storable(task_id) else None
+    if document is None:
+        raise NotFoundException(detail=f"no task {task_id[:200]!r} is stored")
+    return shapes.one(document, wanted)
 
 
-def _choices(name: str, given: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
-    wanted = tuple(part.strip() for part in (given or "").split(",") if part.strip())
+async def _task(reads: Reads, cluster_id: int, task_id: str, parts: frozenset[str]) -> Task | None:
+    async with reads.connect("REPEATABLE READ") as connection:
+        record = await tasks.one(connection, cluster_id, task_id)
+        if record is None:
+            return None
+        events = await tasks.events(connection, cluster_id, task_id) if parts & {"events", "attempts"} else []
+        around = await tasks.relations(connection, cluster_id, record) if "relations" in parts else None
+    told = {
+        "events": [task_documents.event(one) for one in events],
+        "attempts": [task_documents.attempt(one) for one in attempts.attempts(events)],
+        "relations": None if around is None else _relations(around),
+    }
+    return msgspec.structs.replace(
+        task_documents.whole(record), **{name: value for name, value in told.items() if name in parts}
+    )
+
+
+def _relations(record: RelationsRecord) -> Relations:
+    return Relations(
+        root=None if record.root is None else task_documents.listed(record.root),
+        parent=None if record.parent is None else task_documents.listed(record.parent),
+        children=[task_documents.listed(one) for one in record.children],
+        more_children=record.more_children,
+    )
+
+
+def _parts(given: str | None) -> frozenset[str]:
+    wanted = frozenset(part.strip() for part in (given or "").split(",") if part.strip())
     for part in wanted:
-        if part not in known:
-            raise ClientException(f"{name}: {part!r} is none of {', '.join(known)}")
+        if part not in PARTS:
+            raise ClientException(f"include: there is no part {part!r}{arguments.suggestion(part, PARTS)}")
     return wanted
 
 
-def _text(given: str | None) -> str | None:
-    return given.replace("\0", "") or None if given else None
-
-
-def _listed(record: TaskSummary) -> ListedTask:
-    return ListedTask(
-        id=record.id,
-        name=record.name,
-        state=record.state,
-        worker=record.worker,
-        queue=record.queue,
-        seen_at=record.seen_at,
-        mark=_mark(record.mark),
-        reconciled=record.reconciled,
-    )
-
-
-def _task(record: TaskRecord) -> Task:
-    return Task(
-        id=record.id,
-        name=record.name,
-        state=record.state,
-        worker=record.worker,
-        queue=record.queue,
-        seen_at=record.seen_at,
-        last_at=record.last_at,
-        sent_at=record.sent_at,
-        received_at=record.received_at,
-        started_at=record.started_at,
-        ended_at=record.ended_at,
-        due_at=record.due_at,
-        mark=_mark(record.mark),
-        found=_found(record.found),
-    )
-
-
-def _mark(record: MarkRecord | None) -> Mark | None:
-    if record is None:
-        return None
-    return Mark(kind=record.kind, reason=record.reason, since=record.since, sentence=record.sentence)
-
-
-def _found(record: FoundRecord | None) -> Found | None:
-    if record is None:
-        return None
-    return Found(
-        state=record.state,
-        until=record.until,
-        result=record.result,
-        traceback=record.traceback,
-        sentence=record.sentence,
-    )
+def _storable(task_id: str) -> bool:
+    return "\0" not in task_id and not any("\ud800" <= letter <= "\udfff" for letter in task_id)

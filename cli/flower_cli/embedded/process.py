@@ -4,13 +4,16 @@ order; and with a parent-death signal, so that a `kill -9` of the owner leaves n
 The kernel sends that signal when the *thread* that started the process ends: use a thread that stays.
 """
 
+import errno
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,6 +24,8 @@ POLL_INTERVAL = timedelta(milliseconds=20)
 # A server that lives for weeks may fill its log; one older generation is enough to look a fault up.
 LOG_LIMIT_BYTES = 10_000_000
 LOG_TAIL_BYTES = 2_000
+PORTS = (20_000, 32_000)
+TRIED_PORTS = 100
 
 
 class Process:
@@ -117,11 +122,15 @@ def launch(
 
 
 def free_port() -> int:
-    """A TCP port of the loopback that is free at this moment; callers try again if it is taken meanwhile."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of the loopback that is free at this moment; callers try again if it is taken meanwhile.
+
+    From below Linux's range for outgoing connections, any of which may else take it before its server does.
+    """
+    for port in random.sample(range(*PORTS), TRIED_PORTS):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError(errno.EADDRINUSE, f"{TRIED_PORTS} ports between {PORTS[0]} and {PORTS[1]} are taken")
 
 
 def until_death(death_signal: signal.Signals) -> list[str]:

@@ -5,16 +5,20 @@ The driver is used directly: kombu would unpack compressed bodies before any che
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
+from amqp import exceptions
 
 from flower_collector import driver, gaps, promise
 from flower_collector.availability import Availability
 from flower_collector.message import Message
+from flower_collector.receivers.deliveries import Delivered
 from flower_collector.receivers.overflow import Overflow
 from flower_collector.receivers.queue import EventQueue
+from flower_collector.receivers.read_ahead import ReadAhead
 from flower_collector.receivers.receiver import Receiver, Surroundings
 from flower_collector.receivers.session import Session
 from flower_store import losses
@@ -27,8 +31,8 @@ CONSUMING_AGAIN = "database back, consuming again"
 POLL = 0.1
 """Seconds that an acknowledgement may wait for while nothing arrives. With two batches of prefetch nobody notices."""
 
-AHEAD_BYTES = 16 * 1024**2
-"""Bytes of bodies read ahead of the writer, many times an ordinary batch: what is not read, the broker keeps, and
+AHEAD_BYTES = 4 * 1024**2
+"""Bytes of bodies read ahead of the writer, twice an ordinary batch: what is not read, the broker keeps, and
 memory stays within its bound however large messages are."""
 
 HEARTBEAT_EVERY = 1.0
@@ -38,7 +42,7 @@ COUNT_AGAIN_AFTER = 300.0
 """Seconds for which overflow is not counted, once that has ended the connection: RabbitMQ 3.10 that was killed may
 leave a quorum queue without a leader, and whoever reads it gets INTERNAL_ERROR. Events come first."""
 
-DRAINED_AT_ONCE = 100
+DRAINED_AT_ONCE = 300
 """Messages read between two looks at everything else."""
 
 
@@ -63,6 +67,7 @@ class AmqpReceiver(Receiver):
         self._clock = clock
         self._promise = promise.QUORUM_QUEUE
         self._consumed_until: datetime | None = None
+        self._broker_went_at: datetime | None = None
         self._count_at = 0.0
 
     @property
@@ -81,60 +86,65 @@ class AmqpReceiver(Receiver):
         channel.auto_decode = False
         # Before the consumer, or it begins without a bound; per consumer, as quorum queues know no other.
         channel.basic_qos(0, self._prefetch, False)
-        tag = channel.basic_consume(self._queue.name, callback=partial(self._take, session))
         overflow = Overflow(self._queue.name, self._around.gaps, now=self._around.now, clock=self._clock)
-        if opened.promise == promise.QUORUM_QUEUE and self._clock() >= self._count_at:
+        if opened.promise != promise.CLASSIC_QUEUE and self._clock() >= self._count_at:
             self._count_at = self._clock() + COUNT_AGAIN_AFTER
-            overflow.open(connection)
+            self._promise = _count(opened.promise, overflow, connection)
             self._count_at = 0.0
+        # Last of all: answers to anything asked later would stand behind the first thousands of messages.
+        ahead = ReadAhead(channel)
+        tag = channel.basic_consume(self._queue.name, callback=partial(self._take, session))
         self._answered()
+        self._note_restart()
         try:
-            self._consume(connection, channel, session, overflow, tag)
+            self._consume(_Consumer(connection, channel, tag, session, ahead, overflow))
         finally:
             session.close()
             self._around.buffer.clear()
             self._consumed_until = self._around.now()
 
-    def _consume(
-        self,
-        connection: driver.Connection,
-        channel: driver.AmqpChannel,
-        session: Session,
-        overflow: Overflow,
-        tag: str,
-    ) -> None:
+    def _consume(self, consumer: "_Consumer") -> None:
+        channel, session = consumer.channel, consumer.session
         beat_at = self._clock()
         while not self._finishing.is_set():
             if self._pausing.is_set() and not self.paused.is_set():
-                channel.basic_cancel(tag)
+                channel.basic_cancel(consumer.tag)
                 self.paused.set()
             if self._database.away_for() > self._hold_for:
                 self._give_back(channel, session)
                 return
             self._acknowledge(channel, session)
             if self._clock() >= beat_at:
-                overflow.settle()
-                connection.heartbeat_check()
+                consumer.overflow.settle()
+                consumer.connection.heartbeat_check()
                 beat_at = self._clock() + HEARTBEAT_EVERY
-            self._drain(connection)
+            self._drain(consumer)
         self._acknowledge(channel, session)
 
     def _has_enough(self) -> bool:
         buffer = self._around.buffer
         return buffer.is_full() or buffer.size >= AHEAD_BYTES
 
-    def _drain(self, connection: driver.Connection) -> None:
+    def _drain(self, consumer: "_Consumer") -> None:
         """Read what has arrived; what is too much for now waits in the socket."""
         if self._has_enough():
-            self._finishing.wait(POLL)
+            self._around.buffer.wait_below(AHEAD_BYTES // 2, POLL)
             return
         try:
-            for _ in range(DRAINED_AT_ONCE):
-                connection.drain_events(timeout=POLL)
-                if self._has_enough():
-                    return
+            consumer.connection.drain_events(timeout=POLL)
         except TimeoutError:
             return
+        count = 0
+        try:
+            while count < DRAINED_AT_ONCE and not self._has_enough():
+                delivered = consumer.ahead.delivery()
+                if delivered is not None:
+                    self._put(consumer.session, delivered)
+                    count += 1
+                elif not consumer.ahead.frame():
+                    return
+        finally:
+            self._around.metrics.messages.inc(count)  # once, not for each message
 
     def _acknowledge(self, channel: driver.AmqpChannel, session: Session) -> None:
         due = session.due()
@@ -153,25 +163,68 @@ class AmqpReceiver(Receiver):
         log.info(CONSUMING_AGAIN)
 
     def _take(self, session: Session, delivery: driver.Delivery) -> None:
+        """A message by py-amqp."""
         properties = delivery.properties
         headers = properties.get("application_headers")
         compression = headers.get("compression") if isinstance(headers, dict) else None
         body = delivery.body
-        self._around.metrics.messages.inc()
-        self._around.buffer.put(
-            Message(
-                body=body.encode() if isinstance(body, str) else body,
-                content_type=str(properties.get("content_type") or ""),
-                content_encoding=str(properties.get("content_encoding") or ""),
-                compression=str(compression or ""),
-                routing_key=str(delivery.delivery_info.get("routing_key") or ""),
-                received_at=self._around.now(),
-                origin=session,
-                tag=delivery.delivery_tag,
-            )
+        delivered = Delivered(
+            tag=delivery.delivery_tag,
+            routing_key=str(delivery.delivery_info.get("routing_key") or ""),
+            content_type=str(properties.get("content_type") or ""),
+            content_encoding=str(properties.get("content_encoding") or ""),
+            body=body.encode() if isinstance(body, str) else body,
         )
+        self._around.metrics.messages.inc()
+        self._put(session, delivered, compression=str(compression or ""))
+
+    def _put(self, session: Session, delivered: Delivered, compression: str = "") -> None:
+        tag, routing_key, content_type, content_encoding, body, _ = delivered
+        self._around.buffer.put(
+            Message(body, content_type, content_encoding, compression, routing_key, self._around.now(), session, tag)
+        )
+
+    def _lost(self, error: Exception) -> None:
+        if self._consumed_until is not None and _broker_went(error):
+            self._broker_went_at = self._broker_went_at or self._consumed_until
+        super()._lost(error)
+
+    def _note_restart(self) -> None:
+        """What the queue holds outlives it, but not what workers were sending: most send without receipts."""
+        went_at, self._broker_went_at = self._broker_went_at, None
+        if went_at is not None:
+            detail = "it stopped, or nothing listened at its address"
+            self._around.gaps.note(gaps.Gap(went_at, self._around.now(), losses.BROKER_RESTARTED, detail))
 
     def _note_creation(self) -> None:
         """Unless no collector ever lived, somebody removed the queue, and with it what it held."""
         detail = f"queue {self._queue.name} was not there, nor what it had held"
         self._around.gaps.note(gaps.Gap(self._consumed_until, self._around.now(), losses.QUEUE_MISSING, detail))
+
+
+def _count(promised: str, overflow: Overflow, connection: driver.Connection) -> str:
+    """Begin to count what the queue drops; the promise after that."""
+    if promised == promise.QUORUM_QUEUE:
+        overflow.open(connection)
+        return promised
+    return promise.FOUND_QUEUE_COUNTED if overflow.open_found(connection) else promised
+
+
+@dataclass(frozen=True, slots=True)
+class _Consumer:
+    """One opening of the queue, and what belongs to it alone."""
+
+    connection: driver.Connection
+    channel: driver.AmqpChannel
+    tag: str
+    session: Session
+    ahead: ReadAhead
+    overflow: Overflow
+
+
+def _broker_went(error: Exception) -> bool:
+    """Whether the broker itself stopped, as far as this error tells: it said so, or nobody listens at its address. A
+    line that breaks says neither."""
+    return isinstance(error, ConnectionRefusedError) or (
+        isinstance(error, exceptions.ConnectionForced) and "shutdown" in str(error)
+    )

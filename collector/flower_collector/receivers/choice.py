@@ -63,7 +63,7 @@ def receivers_for(
         hold_for=settings.hold_for,
     )
     # Both, because some workers may not have the add-on; what comes both ways is one event to the store.
-    return (RedisReceiver(around), stream) if mode == "auto" else (stream,)
+    return (RedisReceiver(around, kept=stream.kept), stream) if mode == "auto" else (stream,)
 
 
 def _receiver_for(

@@ -19,12 +19,19 @@ from flower_collector.receivers.entries import Entry
 SILENT_FOR = timedelta(seconds=3)
 """A collector reads or says that it lives every second; one that has not for so long loses its entries to others."""
 
+OLDEST = 7
+"""The first Redis whose groups tell how many entries they have read (`entries-read`)."""
+
 GONE_AFTER = timedelta(minutes=1)
 """After that, and without an entry, it is removed from the group."""
 
 
 class Vanished(Exception):
     """The stream or the group is not there (any more)."""
+
+
+class TooOld(Exception):
+    """The server cannot keep count of what a group has read."""
 
 
 class Pipeline(Protocol):
@@ -42,6 +49,7 @@ class Client(Protocol):
     """What we use of `redis.Redis`. kombu's subclass prefixes the keys of the commands that kombu uses, no others."""
 
     # fmt: off
+    def info(self, section: str) -> Mapping[str, object]: ...  # noqa: D102
     def exists(self, name: str) -> int: ...  # noqa: D102
     def pipeline(self, *, transaction: bool) -> Pipeline: ...  # noqa: D102
     def xack(self, name: str, groupname: str, *ids: bytes) -> int: ...  # noqa: D102
@@ -87,6 +95,18 @@ class ConsumerGroup:
     def exists(self) -> bool:
         """Whether there is a stream, or anything of its name."""
         return bool(self._client.exists(self._key))
+
+    def check(self) -> None:
+        """Raise TooOld where the server is older than Redis 7; Valkey says 7.2 here, whatever it is."""
+        try:
+            version = str(self._client.info("server").get("redis_version", ""))
+        except exceptions.NoPermissionError:
+            return  # its commands will tell
+        major = version.partition(".")[0]
+        if major.isdecimal() and int(major) < OLDEST:
+            raise TooOld(
+                f"the stream of flower_worker needs Redis {OLDEST} or Valkey, and this server is Redis {version}"
+            )
 
     def create(self) -> bool:
         """Make the group, before the first entry that there is, and the stream; False where it was there."""

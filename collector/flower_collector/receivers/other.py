@@ -5,7 +5,6 @@ from typing import cast
 from celery.events.event import get_exchange
 
 from flower_collector import driver, envelope, promise
-from flower_collector.message import Unacknowledged
 from flower_collector.receivers.receiver import Receiver, Surroundings
 
 POLL = 0.5
@@ -21,7 +20,7 @@ class OtherReceiver(Receiver):
     def __init__(self, surroundings: Surroundings, *, queue_name: str) -> None:
         super().__init__(surroundings)
         self._queue_name = queue_name
-        self._origin = Unacknowledged()
+        self._origin = surroundings.buffer.origin
 
     @property
     def promise(self) -> str:
@@ -58,5 +57,6 @@ class OtherReceiver(Receiver):
 
     def _take(self, received: driver.Payload) -> None:
         self._around.metrics.messages.inc()
-        message = envelope.opened_mapping(received.payload, origin=self._origin, received_at=self._around.now())
-        self._around.buffer.put(message)
+        buffer, now = self._around.buffer, self._around.now()
+        message = envelope.opened_mapping(received.payload, origin=self._origin, received_at=now, tag=buffer.place(now))
+        buffer.put(message)

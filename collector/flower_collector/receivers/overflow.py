@@ -73,8 +73,18 @@ class Overflow:
         self._more = False
         self._counted = _Counted()
 
-    def open(self, connection: driver.Connection) -> None:
-        """Declare the queue and begin to read it."""
+    def open_found(self, connection: driver.Connection) -> bool:
+        """As `open`, but nothing is made: without an event queue that drops into it there would be nothing to read."""
+        try:
+            with connection.channel() as channel:
+                channel.queue_declare(queue=self._name, passive=True)
+        except connection.channel_errors as error:
+            log.warning(NOT_COUNTED, queue=self._queue, refusal=str(error))
+            return False
+        return self.open(connection)
+
+    def open(self, connection: driver.Connection) -> bool:
+        """Declare the queue and begin to read it; whether that was granted."""
         try:
             channel = connection.channel()
             channel.auto_decode = False
@@ -83,8 +93,9 @@ class Overflow:
             channel.basic_consume(self._name, callback=self._take)
         except connection.channel_errors as error:
             log.warning(NOT_COUNTED, queue=self._queue, refusal=str(error))
-            return
+            return False
         self._channel = channel
+        return True
 
     def settle(self) -> None:
         """Record an overflow that is over, or has gone on for long."""

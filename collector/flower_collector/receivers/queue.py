@@ -20,6 +20,12 @@ QUEUE_FOUND = "queue found with other arguments"
 EXCHANGE_FOUND = "event exchange found with other arguments"
 NOT_BOUND = "queue not bound"
 
+KEPT = (
+    "the queue keeps its own arguments and bounds: delete it while it is empty, and it is made anew with those of the "
+    "settings; a RabbitMQ policy can only lower bounds"
+)
+"""What the warning says to do."""
+
 DELIVERY_LIMIT = 1_000_000
 """Times a message may come back. RabbitMQ 4 drops it after 20 by default, that is after 20 crashes of a collector;
 -1 means no limit there, but drops everything at the first redelivery on 3.10."""
@@ -97,7 +103,7 @@ class EventQueue:
         refusal = self._try_declaring(connection, self.arguments)
         if refusal is None:
             return promise.QUORUM_QUEUE
-        log.warning(QUEUE_FOUND, queue=self.name, refusal=refusal)
+        log.warning(QUEUE_FOUND, queue=self.name, refusal=refusal, rule=KEPT)
         if not created:
             return promise.FOUND_QUEUE
         refusal = self._try_declaring(connection, self._bounds)

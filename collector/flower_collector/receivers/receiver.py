@@ -3,13 +3,12 @@
 import abc
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
 
-from flower_collector import driver
+from flower_collector import connections, driver
 from flower_collector.availability import Availability
 from flower_collector.backoff import Backoff
 from flower_collector.buffer import Buffer
@@ -91,8 +90,7 @@ class Receiver(threading.Thread, abc.ABC):
                 log.exception(RECEIVER_DEFECT)
             self._lost(error)
         finally:
-            with suppress(Exception):  # it may be broken already, in ways that only its driver knows
-                connection.release()
+            connections.close(connection)
 
     def _answered(self) -> None:
         self._around.backoff.succeeded()

@@ -4,8 +4,8 @@
 class Session:
     """Counts receipts for its channel's owner to acknowledge; the origin (`message.Origin`) of its messages.
 
-    One thread writes all batches in the order in which messages came, so everything up to a receipt's tag is
-    committed, and one acknowledgement covers it. Receipts that come after the channel's end are of no use: its
+    Receipts come in the order of the messages (`handover.py`), so everything up to a receipt's tag is committed, and
+    one acknowledgement covers it. Receipts that come after the channel's end are of no use: its
     messages are the broker's again, and a tag of it would acknowledge another message on the next channel.
     """
 

@@ -30,6 +30,7 @@ log = structlog.get_logger()
 
 STREAM_FOUND = "stream found, reading it"
 STREAM_FORBIDDEN = "not permitted to look for a stream: events are read from PUB/SUB alone"
+TOO_OLD = "server too old for a stream"
 STREAM_MADE = "stream or group was not there, made"
 TAKEN_OVER = "entries of a silent collector taken over"
 
@@ -43,6 +44,11 @@ IDLE_WAIT = timedelta(seconds=0.5)
 
 RECEIPT_WAIT = timedelta(seconds=0.1)
 """The same, while receipts are due soon."""
+
+INSTEAD = "renew the server, or start the collector with --redis-mode pubsub"
+
+LOOK_AGAIN = 30.0
+"""Seconds between looks whether a server that was too old has been renewed."""
 
 LOOK_EVERY = 1.0
 """Seconds between looks for silent collectors, or for a stream where there is none."""
@@ -79,6 +85,7 @@ class StreamReceiver(Receiver):
         self._consumer = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
         self._holding = Holding()
         self._joined = False
+        self._kept: bool | None = None
         self._told = False
         self._sound_until: datetime | None = None
         self._look_at = 0.0
@@ -90,6 +97,10 @@ class StreamReceiver(Receiver):
             return promise.STREAM
         return promise.STREAM_AND_SUBSCRIPTION if self._joined else promise.SUBSCRIPTION
 
+    def kept(self, since: datetime | None) -> bool | None:
+        """Whether the stream kept events since then, or since before we came; None while that is not known."""
+        return self._kept if since is None or self._kept is None else self._joined
+
     def _receive(self, connection: driver.Connection) -> None:
         channel = cast("driver.RedisChannel", connection.default_channel)
         _bound_waiting(channel)
@@ -100,7 +111,7 @@ class StreamReceiver(Receiver):
                 group=self._group_name,
                 consumer=self._consumer,
             )
-            if self._await_stream(group):
+            if self._await_stream(group) and self._is_new_enough(group):
                 self._join(group)
                 self._answered()
                 self._consume(group)
@@ -108,6 +119,7 @@ class StreamReceiver(Receiver):
     def _await_stream(self, group: ConsumerGroup) -> bool:
         """Whether there is one to read before the end."""
         while self._waits and not self._joined and not self._exists(group):
+            self._kept = False
             self._answered()
             if self._pausing.wait(LOOK_EVERY):
                 return False
@@ -123,8 +135,24 @@ class StreamReceiver(Receiver):
                 log.warning(STREAM_FORBIDDEN, stream=self._key, error=str(error))
             return False
 
+    def _is_new_enough(self, group: ConsumerGroup) -> bool:
+        """Told in one sentence where it is not, and looked at again: servers are renewed under us."""
+        try:
+            group.check()
+        except consumer_group.TooOld as error:
+            if not self._told:
+                log.error(TOO_OLD, reason=f"{error}; {INSTEAD}")  # noqa: TRY400 - the sentence says it all
+            self._told, self._kept = True, False
+            if not self._waits:
+                raise ConnectionError(str(error)) from error
+            self._answered()
+            self._pausing.wait(LOOK_AGAIN)
+            return False
+        return True
+
     def _join(self, group: ConsumerGroup) -> None:
         made = group.create()
+        self._kept = not made
         if made:
             log.info(STREAM_MADE, stream=self._key, group=self._group_name)
             self._note_loss()

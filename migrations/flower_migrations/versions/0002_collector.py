@@ -1,4 +1,4 @@
-"""What exact counting, audits, marks and retention need."""
+"""What exact counting, audits, marks, retention and control need."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,6 +15,8 @@ def upgrade() -> None:
     _marks()
     _retention()
     _leadership()
+    _outbox()
+    _groups()
 
 
 # --- the log and the counts ------------------------------------------------------------------------------------------
@@ -38,6 +40,12 @@ def _log() -> None:
         "histogram_1m", "run times by minute of the success, waits by minute of the first start; counted as rollup_1m"
     )
     _histograms("histogram_1h", "histogram_1m by hour")
+    _histograms(
+        "histogram_1h_by",
+        "histogram_1h of a name at all workers, or of a worker with all names",
+        of=_either(),
+    )
+    _rollups_by()
 
 
 def _tasks() -> None:
@@ -45,7 +53,7 @@ def _tasks() -> None:
     state, worker = (_expression(name) for name in ("state", "worker_id"))
     # A column that others are computed from cannot change its type, so these go and come again.
     op.execute("ALTER TABLE task DROP COLUMN state, DROP COLUMN worker_id")
-    for index in ("seen", "name"):
+    for index in ("seen", "name", "parent"):
         op.drop_index(f"ix_task_{index}", "task")
     digests = ", ".join(
         f"ALTER {register}_digest TYPE integer USING ({register}_digest % 2147483648)::integer"
@@ -57,12 +65,6 @@ def _tasks() -> None:
         f"ALTER TABLE task ADD state text NOT NULL GENERATED ALWAYS AS ({state}) STORED, "
         f"ADD worker_id integer GENERATED ALWAYS AS ({worker}) STORED"
     )
-    op.create_index("ix_task_seen", "task", ["cluster_id", "seen_at"])
-    op.create_index("ix_task_state", "task", ["cluster_id", "state", "seen_at"])
-    op.create_index("ix_task_name", "task", ["cluster_id", "name_id", "seen_at"])
-    op.create_index("ix_task_worker", "task", ["cluster_id", "worker_id", "seen_at"])
-    failed = sa.text("state = 'FAILURE'")
-    op.create_index("ix_task_failed", "task", ["cluster_id", "failed_at"], postgresql_where=failed)
 
 
 _REGISTERS = ("sent", "received", "started", "yielded", "succeeded", "failed", "revoked", "rejected", "custom")
@@ -140,13 +142,27 @@ def _events() -> None:
     op.execute("DROP TABLE task_event_first")
 
 
-def _histograms(name: str, comment: str) -> None:
+def _names_and_workers() -> list[sa.Column[int]]:
+    return [
+        sa.Column("name_id", sa.Integer(), nullable=False, comment="0: no event has told the name yet"),
+        sa.Column("worker_id", sa.Integer(), nullable=False, comment="0: sent by a client"),
+    ]
+
+
+def _either() -> list[sa.Column[int]]:
+    return [
+        sa.Column("by", sa.SmallInteger(), nullable=False, comment="1: of a name, 2: of a worker (counting.py)"),
+        sa.Column("id", sa.Integer(), nullable=False, comment="of the name or the worker; 0 as in rollup_1h"),
+    ]
+
+
+def _histograms(name: str, comment: str, *, of: list[sa.Column[int]] | None = None) -> None:
+    of = of or _names_and_workers()
     op.create_table(
         name,
         sa.Column("cluster_id", sa.SmallInteger(), nullable=False),
         sa.Column("bucket", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("name_id", sa.Integer(), nullable=False, comment="0: no event has told the name yet"),
-        sa.Column("worker_id", sa.Integer(), nullable=False),
+        *of,
         sa.Column("measure", sa.SmallInteger(), nullable=False, comment="1: run time, 2: wait (histograms.py)"),
         sa.Column(
             "slot", sa.SmallInteger(), nullable=False, comment="the first bound that is not less (histograms.py)"
@@ -154,10 +170,30 @@ def _histograms(name: str, comment: str) -> None:
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.Column("sum", sa.Numeric(), nullable=False, comment="seconds, in whole microseconds: exact"),
         sa.PrimaryKeyConstraint(
-            "cluster_id", "bucket", "name_id", "worker_id", "measure", "slot", name=op.f(f"pk_{name}")
+            "cluster_id", "bucket", *(column.name for column in of), "measure", "slot", name=op.f(f"pk_{name}")
         ),
         comment=comment,
     )
+
+
+def _rollups_by() -> None:
+    op.create_table(
+        "rollup_1h_by",
+        sa.Column("cluster_id", sa.SmallInteger(), nullable=False),
+        sa.Column("bucket", sa.DateTime(timezone=True), nullable=False),
+        *_either(),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("runtime_count", sa.BigInteger(), nullable=False),
+        sa.Column("runtime_sum", sa.Numeric(), nullable=False, comment="seconds, in whole microseconds: exact"),
+        sa.PrimaryKeyConstraint("cluster_id", "bucket", "by", "id", "type", name=op.f("pk_rollup_1h_by")),
+        comment="rollup_1h of a name at all workers, or of a worker with all names",
+    )
+    for by, column in ((1, "name_id"), (2, "worker_id")):
+        op.execute(
+            f"INSERT INTO rollup_1h_by SELECT cluster_id, bucket, {by}, {column}, type, sum(count), "  # noqa: S608 - names of our columns
+            f"sum(runtime_count), sum(runtime_sum) FROM rollup_1h GROUP BY cluster_id, bucket, {column}, type"
+        )
 
 
 # --- gaps and the completeness audit ---------------------------------------------------------------------------------
@@ -176,6 +212,15 @@ def _audits() -> None:
             server_default="[]",
             nullable=False,
             comment="what is wrong with the way of events",
+        ),
+    )
+    op.add_column(
+        "collector",
+        sa.Column(
+            "committed_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="everything sent until then is committed or on disk; null: the broker keeps it",
         ),
     )
     _beats()
@@ -268,12 +313,7 @@ def _completeness() -> None:
 def _marks() -> None:
     """What the result backend knows, and which tasks nobody works on any more."""
     _found()
-    op.create_index(
-        "ix_task_due",
-        "task",
-        ["cluster_id", "due_at"],
-        postgresql_where=sa.text("due_at IS NOT NULL AND state IN ('PENDING', 'RECEIVED', 'RETRY')"),
-    )
+    _without_padding()
     op.create_table(
         "task_mark",
         sa.Column("cluster_id", sa.SmallInteger(), nullable=False),
@@ -316,16 +356,16 @@ def _found() -> None:
     )
     op.add_column("task", sa.Column("found_result", sa.Text(), nullable=True, comment="its result, or its exception"))
     op.add_column("task", sa.Column("found_traceback", sa.Text(), nullable=True))
+    for column, comment in (
+        ("failed_group_id", "error group of that failure"),
+        ("found_group_id", "error group of the failure that a result backend knew"),
+    ):
+        op.add_column("task", sa.Column(column, sa.Integer(), nullable=True, comment=comment))
     op.execute(
         "ALTER TABLE task "
         f"ADD state text NOT NULL GENERATED ALWAYS AS (CASE WHEN {found} THEN found_state ELSE ({told}) END) STORED, "
         f"ADD reconciled boolean GENERATED ALWAYS AS (CASE WHEN {found} THEN true END) STORED"
     )
-    op.create_index("ix_task_state", "task", ["cluster_id", "state", "seen_at"])
-    failed = sa.text("state = 'FAILURE'")
-    op.create_index("ix_task_failed", "task", ["cluster_id", "failed_at"], postgresql_where=failed)
-    there = sa.text("found_at IS NOT NULL")
-    op.create_index("ix_task_found", "task", ["cluster_id", "found_at"], postgresql_where=there)
     op.create_table(
         "task_look",
         sa.Column("cluster_id", sa.SmallInteger(), nullable=False),
@@ -334,6 +374,96 @@ def _found() -> None:
         sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("cluster_id", "key", name=op.f("pk_task_look")),
         comment="unfinished tasks that were looked up in the result backend, and when they are to be again",
+    )
+
+
+def _without_padding() -> None:
+    """The tasks' table again, with its columns by width, widest first, so that none is padded; then its indexes."""
+    columns = op.get_bind().execute(sa.text(_COLUMNS)).all()
+    plain = ", ".join(name for name, _, generated, _ in columns if not generated)
+    op.execute(f"CREATE TABLE task_packed ({', '.join(column.declared for column in columns)})")
+    op.execute(f"INSERT INTO task_packed ({plain}) OVERRIDING SYSTEM VALUE SELECT {plain} FROM task")  # noqa: S608 - names of our columns
+    comments = [(column.name, column.comment) for column in columns if column.comment]
+    comments.append(("root_text", "empty where it is its own root"))
+    op.execute("DROP TABLE task")
+    op.execute("ALTER TABLE task_packed RENAME TO task")
+    op.execute("ALTER SEQUENCE task_packed_id_seq RENAME TO task_id_seq")
+    op.execute("SELECT setval('task_id_seq', (SELECT coalesce(max(id), 0) + 1 FROM task), false)")
+    op.create_table_comment("task", "the current state of each task: its events folded by the merge rule")
+    for name, comment in comments:
+        op.alter_column("task", name, comment=comment)
+    op.create_primary_key(op.f("pk_task"), "task", ["cluster_id", "key"])
+    op.create_foreign_key(op.f("fk_task_cluster_id"), "task", "cluster", ["cluster_id"], ["id"])
+    for name, indexed, condition in _TASK_INDEXES:
+        op.create_index(
+            f"ix_task_{name}",
+            "task",
+            ["cluster_id", *indexed],
+            postgresql_where=sa.text(condition) if condition else None,
+        )
+
+
+_COLUMNS = """
+SELECT a.attname AS name,
+  concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'NOT NULL' END,
+    CASE WHEN a.attidentity <> '' THEN 'GENERATED ALWAYS AS IDENTITY' END,
+    CASE WHEN a.attgenerated <> '' THEN 'GENERATED ALWAYS AS (' || pg_get_expr(d.adbin, d.adrelid) || ') STORED' END
+  ) AS declared,
+  a.attgenerated <> '' AS generated, col_description(a.attrelid, a.attnum) AS comment
+FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_attrdef d ON (d.adrelid, d.adnum) = (a.attrelid, a.attnum)
+WHERE a.attrelid = 'task'::regclass AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY t.typlen < 0, CASE WHEN t.typalign = 'c' THEN 0 ELSE t.typlen END DESC, a.attnum
+"""
+
+_TASK_INDEXES = (
+    ("seen", ("seen_at",), ""),
+    ("state", ("state", "seen_at"), "state <> 'SUCCESS'"),
+    ("name", ("name_id", "seen_at"), ""),
+    ("worker", ("worker_id", "seen_at"), ""),
+    ("failed", ("failed_at",), "state = 'FAILURE'"),
+    ("parent", ("parent_key",), "parent_key IS NOT NULL"),
+    ("root", ("root_key",), "root_key IS NOT NULL"),
+    ("retried", ("seen_at",), "greatest(coalesce(sent_retries, 0), coalesce(received_retries, 0)) > 0"),
+    ("error", ("seen_at",), "state IN ('FAILURE', 'RETRY')"),
+    ("found", ("found_at",), "found_at IS NOT NULL"),
+    ("group", ("failed_group_id", "failed_at"), "failed_group_id IS NOT NULL"),
+    ("found_group", ("found_group_id",), "found_group_id IS NOT NULL"),
+    ("due", ("due_at",), "due_at IS NOT NULL AND state IN ('PENDING', 'RECEIVED', 'RETRY')"),
+)
+
+
+# --- error groups ----------------------------------------------------------------------------------------------------
+
+
+def _groups() -> None:
+    """Failures that are alike: their counts, and a status that somebody sets. Nothing has filled the table yet."""
+    for column in ("first_at", "last_at"):
+        op.alter_column("error_group", column, nullable=True)
+    op.alter_column("error_group", "count", server_default="0", comment="task-failed events")
+    for column, comment in (
+        ("changed_at", "when someone set its status"),
+        ("regressed_at", "the failure that opened it again after it was resolved"),
+    ):
+        op.add_column("error_group", sa.Column(column, sa.DateTime(timezone=True), nullable=True, comment=comment))
+    op.create_table_comment(
+        "error_group", "failures that are alike; its times are null while no failure of it is committed"
+    )
+    _errors("error_1m", "task-failed events by minute and error group; counted as rollup_1m")
+    _errors("error_1h", "error_1m by hour")
+
+
+def _errors(name: str, comment: str) -> None:
+    op.create_table(
+        name,
+        sa.Column("cluster_id", sa.SmallInteger(), nullable=False),
+        sa.Column("bucket", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("group_id", sa.Integer(), nullable=False),
+        sa.Column("name_id", sa.Integer(), nullable=False, comment="0: no event has told the name yet"),
+        sa.Column("worker_id", sa.Integer(), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("cluster_id", "bucket", "group_id", "name_id", "worker_id", name=op.f(f"pk_{name}")),
+        comment=comment,
     )
 
 
@@ -383,3 +513,64 @@ def _leadership() -> None:
             comment="another may take the place after it",
         ),
     )
+
+
+# --- control ---------------------------------------------------------------------------------------------------------
+
+
+def _outbox() -> None:
+    """Commands that are taken once, keep no secret, and are never rewritten."""
+    for column in (
+        sa.Column("claimed_by", sa.UUID(), nullable=True, comment="id of the collector that took it"),
+        sa.Column(
+            "outcome", sa.Text(), nullable=True, comment="done, failed, unknown (outbox.py); null before the end"
+        ),
+        sa.Column(
+            "payload",
+            sa.Text(),
+            nullable=True,
+            comment="what must not stay: to be executed with, gone once it is taken",
+        ),
+        sa.Column(
+            "answer", sa.Text(), nullable=True, comment="what must not stay: for whoever asked, gone after a while"
+        ),
+    ):
+        op.add_column("command", column)
+    op.create_table_comment(
+        "command",
+        "what someone asked for; the outbox of control and the audit log in one; a trigger keeps it append-only",
+    )
+    waiting, held = sa.text("claimed_at IS NULL"), sa.text("answer IS NOT NULL")
+    op.create_index("ix_command_waiting", "command", ["cluster_id", "id"], postgresql_where=waiting)
+    op.create_index("ix_command_asked", "command", ["cluster_id", "asked_at", "id"])
+    op.create_index("ix_command_held", "command", ["cluster_id", "ended_at"], postgresql_where=held)
+    op.execute(_APPEND_ONLY)
+    op.execute(
+        "CREATE TRIGGER command_append_only BEFORE UPDATE OR DELETE ON command "
+        "FOR EACH ROW EXECUTE FUNCTION command_append_only()"
+    )
+
+
+_APPEND_ONLY = """
+CREATE FUNCTION command_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    IF old.kind = 'result' THEN
+      RETURN old;  -- a question, which changed nothing
+    END IF;
+    RAISE EXCEPTION 'command %: the audit log is append-only', old.id;
+  END IF;
+  IF (new.id, new.cluster_id, new.kind, new.target, new.actor, new.origin, new.reason, new.asked_at)
+      IS DISTINCT FROM (old.id, old.cluster_id, old.kind, old.target, old.actor, old.origin, old.reason, old.asked_at)
+    OR new.expires_at > old.expires_at
+    OR old.claimed_at IS NOT NULL AND (new.claimed_at, new.claimed_by, new.arguments, new.expires_at)
+      IS DISTINCT FROM (old.claimed_at, old.claimed_by, old.arguments, old.expires_at)
+    OR old.ended_at IS NOT NULL AND (new.ended_at, new.outcome, new.reply)
+      IS DISTINCT FROM (old.ended_at, old.outcome, old.reply)
+  THEN
+    RAISE EXCEPTION 'command %: the audit log is append-only', old.id;
+  END IF;
+  RETURN new;
+END
+$$
+"""

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from flower_store import findings, tables
-from flower_store.records import ClusterRecord, CollectorRecord
+from flower_store import cursors, findings, tables
+from flower_store.records import ClusterRecord, CollectorRecord, Page
 
 ALIVE_FOR = timedelta(seconds=10)
 """A collector beats every two seconds; five missed beats and it counts as gone."""
@@ -25,6 +25,17 @@ async def clusters(connection: AsyncConnection) -> list[ClusterRecord]:
     """All clusters, in the order of their names."""
     rows = await connection.execute(select(*_CLUSTER).order_by(tables.cluster.c.slug))
     return [ClusterRecord(*row) for row in rows]
+
+
+async def page(connection: AsyncConnection, *, after: str | None, limit: int) -> Page[ClusterRecord]:
+    """Clusters in the order of their names' letters' codes."""
+    ordered = tables.cluster.c.slug.collate("C")
+    statement = select(*_CLUSTER).order_by(ordered).limit(limit + 1)
+    if after is not None:
+        statement = statement.where(ordered > after)
+    found = [ClusterRecord(*row) for row in await connection.execute(statement)]
+    kept = found[:limit]
+    return Page(kept, cursors.text_token(kept[-1].slug) if len(found) > limit else None)
 
 
 async def cluster(connection: AsyncConnection, slug: str) -> ClusterRecord | None:

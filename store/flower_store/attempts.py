@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from flower_store import states
+from flower_store import spans, states
 from flower_store.records import EventRecord
-from flower_web import spans
 
 _OUTCOMES = {
     "task-succeeded": states.SUCCESS,

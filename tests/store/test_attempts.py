@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 from tests.web import scene
 
+from flower_store import attempts
 from flower_store.events import TaskEvent
 from flower_store.records import EventRecord
-from flower_web import attempts
 
 TEN = datetime(2026, 11, 23, 10, 0, 0, tzinfo=UTC)
 

@@ -1,0 +1,124 @@
+"""A task's columns in lists and in detail, and the records that are made of them."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, String, and_, case, cast, func, null, select
+
+from flower_store import states, tables
+from flower_store.records import FoundRecord, MarkRecord, TaskRecord, TaskSummary
+
+PREVIEW = 200
+"""Characters of arguments and errors in a list."""
+
+_T = tables.task.c
+_M = tables.task_mark.c
+
+RECONCILED = func.coalesce(_T.reconciled, False)
+ENDED_AT = case(
+    (RECONCILED, null()),
+    (_T.state == states.SUCCESS, _T.succeeded_at),
+    (_T.state == states.FAILURE, _T.failed_at),
+    (_T.state == states.REVOKED, _T.revoked_at),
+    (_T.state == states.REJECTED, _T.rejected_at),
+)
+ID = func.coalesce(_T.id_text, cast(_T.key, String))
+RETRIES = func.greatest(func.coalesce(_T.sent_retries, 0), func.coalesce(_T.received_retries, 0))
+ERROR = case(
+    (and_(RECONCILED, _T.state == states.FAILURE), _T.found_result),
+    (_T.state == states.FAILURE, _T.exception),
+    (_T.state == states.RETRY, _T.yielded_exception),
+)
+
+_MARK = (_M.kind.label("mark_kind"), _M.reason.label("mark_reason"), _M.since.label("mark_since"))
+
+SUMMARY = (
+    _T.key,
+    ID.label("id"),
+    tables.task_name.c.name.label("name"),
+    _T.state,
+    tables.queue.c.name.label("queue"),
+    tables.worker.c.hostname.label("worker"),
+    _T.seen_at,
+    _T.sent_at,
+    _T.received_at,
+    _T.started_at,
+    ENDED_AT.label("ended_at"),
+    _T.due_at,
+    _T.runtime,
+    RETRIES.label("retries"),
+    func.left(_T.args, PREVIEW).label("args"),
+    func.left(_T.kwargs, PREVIEW).label("kwargs"),
+    func.left(ERROR, PREVIEW).label("error"),
+    RECONCILED.label("reconciled"),
+    *_MARK,
+)
+
+_PLAIN = (
+    "key", "state", "seen_at", "last_at", "last_clock", "args", "kwargs", "eta", "expires", "due_at", "sent_at",
+    "exchange", "routing_key", "client", "received_at", "started_at", "yielded_at", "yielded_type",
+    "yielded_exception", "yielded_traceback", "succeeded_at", "result", "runtime", "failed_at", "exception",
+    "traceback", "revoked_at", "terminated", "expired", "signum", "rejected_at", "custom_at", "custom_type",
+    "custom_fields",
+)  # fmt: skip
+
+DETAIL = (
+    ID.label("id"),
+    tables.task_name.c.name.label("name"),
+    tables.queue.c.name.label("queue"),
+    tables.worker.c.hostname.label("worker"),
+    case((_T.root_text == "", ID), else_=func.coalesce(_T.root_text, cast(_T.root_key, String))).label("root_id"),
+    func.coalesce(_T.parent_text, cast(_T.parent_key, String)).label("parent_id"),
+    RETRIES.label("retries"),
+    *(_T[name] for name in _PLAIN),
+    case((RECONCILED, _T.found_at)).label("found_at"),
+    *(_T[name] for name in ("found_state", "found_result", "found_traceback")),
+    *_MARK,
+)
+
+
+HOLDS = and_(
+    _M.cluster_id == _T.cluster_id,
+    _M.key == _T.key,
+    _M.state == _T.state,
+    _M.last_at == _T.last_at,
+    _M.last_clock == _T.last_clock,
+)
+"""A mark holds for the state and the last event that it was made for; any later one makes it void."""
+
+
+@functools.cache
+def joined(columns: tuple[ColumnElement[Any], ...]) -> Select[Any]:
+    """Columns of tasks, with the names and the mark that stand for them. Made once, which took long."""
+    return select(*columns).select_from(
+        tables.task.outerjoin(tables.task_name, tables.task_name.c.id == _T.name_id)
+        .outerjoin(tables.queue, tables.queue.c.id == _T.queue_id)
+        .outerjoin(tables.worker, tables.worker.c.id == _T.worker_id)
+        .outerjoin(tables.task_mark, HOLDS)
+    )
+
+
+def summary(row: Mapping[Any, Any]) -> TaskSummary:
+    """The record of a row of `SUMMARY`."""
+    values = dict(row)
+    return TaskSummary(mark=_mark(values), **values)
+
+
+def record(row: Mapping[Any, Any], children: Sequence[str]) -> TaskRecord:
+    """The record of a row of `DETAIL`."""
+    values = dict(row)
+    mark, found = _mark(values), _found(values)
+    return TaskRecord(mark=mark, found=found, children=children, **values)
+
+
+def _mark(values: dict[str, Any]) -> MarkRecord | None:
+    """The mark among a row's columns, which are taken out."""
+    kind, reason, since = (values.pop(f"mark_{part}") for part in ("kind", "reason", "since"))
+    return None if kind is None else MarkRecord(kind, reason, since)
+
+
+def _found(values: dict[str, Any]) -> FoundRecord | None:
+    """What a result backend knew, among a row's columns, which are taken out."""
+    state, until, result, traceback = (values.pop(f"found_{part}") for part in ("state", "at", "result", "traceback"))
+    return None if until is None else FoundRecord(state, until, result, traceback)
