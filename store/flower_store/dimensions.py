@@ -2,7 +2,7 @@
 
 Rows are added in a transaction of their own, before the batch's: what is remembered is then committed. Beyond the
 bound of a cluster, whatever is new shares one row, named OVERFLOW: a producer that makes up ten million names costs
-one. Collectors that add names at the same moment may pass the bound by what each adds at once.
+one. Whoever adds names to a table of a cluster does so alone, so that writers at the same moment keep the bound, too.
 """
 
 from collections.abc import Iterable
@@ -35,6 +35,7 @@ class Dimension:
     overflow: ClassVar[str] = OVERFLOW
 
     def __init__(self, table: str, column: str, cluster_id: int, *, most: int) -> None:
+        self._table = table
         self._cluster_id = cluster_id
         self._most = most
         self._ids: dict[str, int] = {}
@@ -65,33 +66,39 @@ class Dimension:
         return number
 
     def _learn(self, connection: psycopg.Connection, missing: list[str]) -> None:
+        # Only what is absent is added: an INSERT that conflicts still takes a number from the sequence.
         found = self._found(connection, missing)
         absent = [name for name in missing if name not in found]
+        if absent and not self._full:
+            found |= self._admitted(connection, absent)
+            absent = [name for name in absent if name not in found]
         if absent:
-            # Only what is absent: an INSERT that conflicts still takes a number from the sequence.
-            room = self._room(connection)
-            found |= self._added(connection, absent[:room])
-            if absent[room:]:
-                self.overflow_id = self._added(connection, [self.overflow])[self.overflow]
-                self._overflowed += len(absent[room:])
+            self._add(connection, [self.overflow])
+            self.overflow_id = self._found(connection, [self.overflow])[self.overflow]
+            self._overflowed += len(absent)
         # The bound on rows is one on memory, too: names past it are not remembered.
         self._ids |= found
 
-    def _room(self, connection: psycopg.Connection) -> int:
-        if self._full:
-            return 0
-        row = connection.execute(self._count, (self._cluster_id,)).fetchone()
-        room = max(0, self._most - (row[0] if row else 0))
-        self._full = not room
-        return room
-
-    def _added(self, connection: psycopg.Connection, names: list[str]) -> dict[str, int]:
-        if names:
-            self._add(connection, names)
-        return self._found(connection, names)
+    def _admitted(self, connection: psycopg.Connection, names: list[str]) -> dict[str, int]:
+        """Ids of those of these names for which there is room; others may have added some meanwhile."""
+        with connection.transaction():
+            connection.execute(_SEES_COMMITS)
+            connection.execute(_ALONE, (f"flower {self._table}", self._cluster_id))
+            row = connection.execute(self._count, (self._cluster_id,)).fetchone()
+            room = max(0, self._most - (row[0] if row else 0))
+            self._full = not room
+            if room:
+                self._add(connection, names[:room])
+            return self._found(connection, names)
 
     def _add(self, connection: psycopg.Connection, names: list[str]) -> None:
         connection.execute(self._insert, (self._cluster_id, names))
 
     def _found(self, connection: psycopg.Connection, names: list[str]) -> dict[str, int]:
         return dict(connection.execute(self._select, (self._cluster_id, names)).fetchall())
+
+
+_SEES_COMMITS: LiteralString = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+"""Behind the lock the count must see what its last holder committed, whatever the database's default is."""
+
+_ALONE: LiteralString = "SELECT pg_advisory_xact_lock(hashtext(%s), %s)"

@@ -1,6 +1,8 @@
 """Who makes up names without end gets one row for all of them, and its events are kept with their true names."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import psycopg
 import pytest
@@ -46,6 +48,24 @@ def test_a_flood_of_names_costs_one_row_past_the_bound(bounded: Writer, query: Q
 
     assert query(f"SELECT count(*) FROM {table} WHERE cluster_id IS NOT NULL") == [(BOUNDS.names + 1,)]
     assert overflowed == 4 * (2_000 - BOUNDS.names)
+
+
+@pytest.mark.parametrize("table", ["task_name", "queue", "worker", "event_type"])
+def test_writers_at_the_same_moment_keep_the_bound(settings: StoreSettings, query: Query, table: str) -> None:
+    writers = [Writer(settings, cluster="default", bounds=BOUNDS) for _ in range(4)]
+    together = Barrier(len(writers))
+
+    def write(place: int, writer: Writer) -> None:
+        events = [event for number in range(20) for event in made_up(100 * place + number)]
+        together.wait(30)
+        writer.write(events)
+        writer.close()
+
+    with ThreadPoolExecutor(len(writers)) as threads:
+        for written in [threads.submit(write, *one) for one in enumerate(writers)]:
+            written.result()
+
+    assert query(f"SELECT count(*) FROM {table} WHERE cluster_id IS NOT NULL") == [(BOUNDS.names + 1,)]
 
 
 def test_names_that_were_there_before_the_flood_stay_themselves(bounded: Writer, query: Query) -> None:
