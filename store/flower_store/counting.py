@@ -4,7 +4,7 @@ Counts depend on the log alone: `tests/store/recount.py` computes every row of t
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -104,14 +104,13 @@ class Tally:
                 self._measure((minute, found.name_id, found.worker_id), histograms.WAIT, found.micros, sign)
 
     def write(self, cursor: psycopg.Cursor, cluster_id: int) -> None:
-        """Add the counts to their tables, minutes and hours, in the order of their keys."""
+        """Add the counts to their tables, each in the order of its keys: minutes, and what PostgreSQL sums of them."""
         kinds = ((self._rollup, _ROLLUPS), (self._histogram, _HISTOGRAMS), (self._errors, _ERRORS))
-        for counts, (by_minute, by_hour, *by_one) in kinds:
-            hours = _summed(counts, _of_hour)
-            _add(cursor, by_minute, cluster_id, counts)
-            _add(cursor, by_hour, cluster_id, hours)
-            for statement in by_one:
-                _add(cursor, statement, cluster_id, _summed(hours, _of_name_and_of_worker))
+        for counts, statements in kinds:
+            if counts:
+                columns = _columns(counts)
+                for statement in statements:
+                    cursor.execute(statement, (cluster_id, *columns))
         if self._groups:
             groups.count(cursor, self._groups)
 
@@ -122,34 +121,11 @@ class Tally:
         counted[1] += sign * micros
 
 
-def _of_hour(key: _Key) -> tuple[_Key, ...]:
-    at, *rest = key
-    return ((at - at % moments.HOUR, *rest),)
-
-
-def _of_name_and_of_worker(key: _Key) -> tuple[_Key, ...]:
-    at, name_id, worker_id, *rest = key
-    return (at, NAME, name_id, *rest), (at, WORKER, worker_id, *rest)
-
-
-def _summed(counts: Mapping[Any, list[int]], keys: Callable[[_Key], tuple[_Key, ...]]) -> dict[Any, list[int]]:
-    """The same under other, fewer keys."""
-    found: dict[Any, list[int]] = {}
-    for key, numbers in counts.items():
-        for other in keys(key):
-            there = found.get(other)
-            found[other] = numbers if there is None else [one + more for one, more in zip(there, numbers, strict=True)]
-    return found
-
-
-def _add(cursor: psycopg.Cursor, statement: bytes, cluster_id: int, counts: Mapping[Any, list[int]]) -> None:
-    """One row a key. Arrays go as text: the driver asks each element of a list for its type, a fifth of the time that
-    a batch took."""
-    if counts:
-        rows = [(*key, *counts[key]) for key in sorted(counts)]
-        times, *columns = zip(*rows, strict=True)
-        buckets = {at: str(moments.moment(at)) for at in set(times)}
-        cursor.execute(statement, (cluster_id, _array([buckets[at] for at in times]), *map(_array, columns)))
+def _columns(counts: Mapping[_Key, list[int]]) -> list[str]:
+    """An array a column. As text: the driver asks each element of a list for its type, a fifth of a batch's time."""
+    times, *columns = zip(*((*key, *numbers) for key, numbers in counts.items()), strict=True)
+    buckets = {at: str(moments.moment(at)) for at in set(times)}
+    return [_array([buckets[at] for at in times]), *map(_array, columns)]
 
 
 def _array(values: Sequence[object]) -> str:
@@ -164,35 +140,42 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _upsert(table: str, keys: Mapping[str, str], sums: Mapping[str, str]) -> bytes:
-    """Columns by name with their types; what is numeric comes in whole microseconds and is kept in seconds."""
-    names = ", ".join((*keys, *sums))
-    arrays = ", ".join(f"%s::{kind}[]" for kind in (*keys.values(), *sums.values()))
-    summed = (f"u.{name} * 0.000001" if kind == "numeric" else f"u.{name}" for name, kind in sums.items())
-    values = ", ".join((*(f"u.{name}" for name in keys), *summed))
+def _upserts(stem: str, keys: Mapping[str, str], sums: Mapping[str, str]) -> list[bytes]:
+    """Into the tables of minutes, of hours, and of hours by one: a name, a worker.
+
+    Columns by name with their types. All come from the same arrays by minute. What is numeric comes in whole
+    microseconds and is kept in seconds.
+    """
+    arrays = [f"%s::{kind}[]" for kind in ("timestamptz", *keys.values(), *("bigint" for _ in sums))]
+    rows = f"unnest({', '.join(arrays)}) AS u({', '.join(('bucket', *keys, *sums))})"
+    each = f"{rows} CROSS JOIN LATERAL (VALUES ({NAME}, u.name_id), ({WORKER}, u.worker_id)) AS one(by, id)"
+    made = {name: f"u.{name}" for name in keys}
+    of_one = {"by": "one.by", "id": "one.id"} | {name: of for name, of in made.items() if name not in _BOTH}
+    return [
+        _upsert(f"{stem}_1m", {"bucket": "u.bucket"} | made, sums, rows),
+        _upsert(f"{stem}_1h", {"bucket": _HOUR} | made, sums, rows),
+        _upsert(f"{stem}_1h_by", {"bucket": _HOUR} | of_one, sums, each),
+    ]
+
+
+def _upsert(table: str, keys: Mapping[str, str], sums: Mapping[str, str], rows: str) -> bytes:
+    summed = (f"sum(u.{name}){' * 0.000001' if kind == 'numeric' else ''}" for name, kind in sums.items())
+    places = ", ".join(map(str, range(2, len(keys) + 2)))
     added = ", ".join(f"{name} = r.{name} + excluded.{name}" for name in sums)
     return (
-        f"INSERT INTO {table} AS r (cluster_id, {names}) SELECT %s, {values} FROM unnest({arrays}) "
-        f"WITH ORDINALITY AS u({names}, n) ORDER BY n ON CONFLICT (cluster_id, {', '.join(keys)}) DO UPDATE SET {added}"
+        f"INSERT INTO {table} AS r (cluster_id, {', '.join((*keys, *sums))}) "
+        f"SELECT %s, {', '.join((*keys.values(), *summed))} FROM {rows} GROUP BY {places} ORDER BY {places} "
+        f"ON CONFLICT (cluster_id, {', '.join(keys)}) DO UPDATE SET {added}"
     ).encode()
 
 
-_BOTH = {"bucket": "timestamptz", "name_id": "integer", "worker_id": "integer"}
-_ONE = {"bucket": "timestamptz", "by": "smallint", "id": "integer"}
-_TYPE = {"type": "text"}
-_SLOT = {"measure": "smallint", "slot": "smallint"}
-_COUNTS = {"count": "bigint", "runtime_count": "bigint", "runtime_sum": "numeric"}
-_SUMS = {"count": "bigint", "sum": "numeric"}
-_GROUP = {"bucket": "timestamptz", "group_id": "integer", "name_id": "integer", "worker_id": "integer"}
+_HOUR = "date_bin('1 hour', u.bucket, 'epoch')"
+_BOTH = {"name_id": "integer", "worker_id": "integer"}
 
-_ROLLUPS = (
-    _upsert("rollup_1m", _BOTH | _TYPE, _COUNTS),
-    _upsert("rollup_1h", _BOTH | _TYPE, _COUNTS),
-    _upsert("rollup_1h_by", _ONE | _TYPE, _COUNTS),
+_ROLLUPS = _upserts(
+    "rollup", _BOTH | {"type": "text"}, {"count": "bigint", "runtime_count": "bigint", "runtime_sum": "numeric"}
 )
-_HISTOGRAMS = (
-    _upsert("histogram_1m", _BOTH | _SLOT, _SUMS),
-    _upsert("histogram_1h", _BOTH | _SLOT, _SUMS),
-    _upsert("histogram_1h_by", _ONE | _SLOT, _SUMS),
+_HISTOGRAMS = _upserts(
+    "histogram", _BOTH | {"measure": "smallint", "slot": "smallint"}, {"count": "bigint", "sum": "numeric"}
 )
-_ERRORS = (_upsert("error_1m", _GROUP, {"count": "bigint"}), _upsert("error_1h", _GROUP, {"count": "bigint"}))
+_ERRORS = _upserts("error", {"group_id": "integer"} | _BOTH, {"count": "bigint"})[:2]
