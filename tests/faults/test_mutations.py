@@ -38,7 +38,16 @@ MUTATIONS = {
         "collector/flower_collector/writer.py",
         "        if not self._until_done(lambda: self._write(batch), ",
         "        batch.done()\n        if not self._until_done(lambda: self._write(batch), ",
-        "tests/collector/test_writer.py::test_a_batch_is_kept_while_the_database_is_away",
+        "tests/collector/test_rabbitmq.py::test_no_message_is_acknowledged_before_it_is_committed",
+    ),
+    "receipts in the order of the commits": Mutation(
+        "collector/flower_collector/handover.py",
+        "            while self._under_way and (first := self._under_way[0]).committed is not None:\n"
+        "                self._under_way.popleft()\n"
+        "                if first.committed:\n"
+        "                    first.done()\n",
+        "            if committed:\n                batch.done()\n",
+        "tests/collector/test_handover.py::test_receipts_go_out_in_the_order_of_the_stream",
     ),
     "no quorum queue": Mutation(
         QUEUE,
