@@ -1,4 +1,4 @@
-"""The tables: the one place where a column is named.
+"""The tables: the one place where a column is named. Indexes of tasks are in `task_indexes.py`.
 
 Small integer ids stand for names, so that rows and indexes stay narrow. Times are `timestamptz`. A test holds that
 the migrations give exactly this.
@@ -225,50 +225,6 @@ task = Table(
     ),
     PrimaryKeyConstraint("cluster_id", "key"),
     comment="the current state of each task: its events folded by the merge rule",
-)
-
-# Without the key behind the time: ties are rare and sorted at reading, and 16 bytes an entry are a third of it.
-Index("ix_task_seen", task.c.cluster_id, task.c.seen_at)
-# Nine tenths of all tasks succeed, and are found by their time as fast.
-Index("ix_task_state", task.c.cluster_id, task.c.state, task.c.seen_at, postgresql_where=task.c.state != states.SUCCESS)
-Index("ix_task_name", task.c.cluster_id, task.c.name_id, task.c.seen_at)
-Index("ix_task_worker", task.c.cluster_id, task.c.worker_id, task.c.seen_at)
-Index("ix_task_failed", task.c.cluster_id, task.c.failed_at, postgresql_where=task.c.state == states.FAILURE)
-Index("ix_task_parent", task.c.cluster_id, task.c.parent_key, postgresql_where=task.c.parent_key.is_not(None))
-Index("ix_task_root", task.c.cluster_id, task.c.root_key, postgresql_where=task.c.root_key.is_not(None))
-Index(
-    "ix_task_retried",
-    task.c.cluster_id,
-    task.c.seen_at,
-    postgresql_where=func.greatest(func.coalesce(task.c.sent_retries, 0), func.coalesce(task.c.received_retries, 0))
-    > 0,
-)
-Index(
-    "ix_task_error",
-    task.c.cluster_id,
-    task.c.seen_at,
-    postgresql_where=task.c.state.in_([states.FAILURE, states.RETRY]),
-)
-Index("ix_task_found", task.c.cluster_id, task.c.found_at, postgresql_where=task.c.found_at.is_not(None))
-Index(
-    "ix_task_group",
-    task.c.cluster_id,
-    task.c.failed_group_id,
-    task.c.failed_at,
-    postgresql_where=task.c.failed_group_id.is_not(None),
-)
-Index(
-    "ix_task_found_group",
-    task.c.cluster_id,
-    task.c.found_group_id,
-    postgresql_where=task.c.found_group_id.is_not(None),
-)
-
-Index(
-    "ix_task_due",
-    task.c.cluster_id,
-    task.c.due_at,
-    postgresql_where=task.c.due_at.is_not(None) & task.c.state.in_([states.PENDING, states.RECEIVED, states.RETRY]),
 )
 
 task_mark = Table(

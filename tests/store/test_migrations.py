@@ -9,9 +9,11 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+from sqlalchemy.schema import CreateIndex
 
 import flower_migrations
-from flower_store import database, errors, schema, states, tables
+from flower_store import database, errors, schema, states, tables, task_indexes
 from flower_store.settings import SettingError, StoreSettings
 from flower_store.writes import Writer
 
@@ -21,11 +23,22 @@ def declared(name: str | None, kind: str, _parents: object) -> bool:
     return not (kind == "table" and (name or "").startswith(("task_event_", "queue_sample_")))
 
 
+def compared(_object: object, name: str | None, kind: str, _reflected: object, _other: object) -> bool:
+    """Indexes of tasks have a test of their own."""
+    return not (kind == "index" and name in task_indexes.BY_NAME)
+
+
 @pytest.mark.filterwarnings("ignore:Computed default")  # compared word for word by the next test
 def test_the_migrations_give_exactly_the_declared_tables(database_url: str) -> None:
     with database.connect(database_url, timeout=timedelta(minutes=1)) as connection:
         context = MigrationContext.configure(
-            connection, opts={"include_name": declared, "compare_type": True, "compare_server_default": True}
+            connection,
+            opts={
+                "include_name": declared,
+                "include_object": compared,
+                "compare_type": True,
+                "compare_server_default": True,
+            },
         )
 
         differences = compare_metadata(context, tables.metadata)
@@ -50,6 +63,24 @@ def test_the_state_column_is_computed_by_the_rule_of_this_build(database_url: st
         connection.rollback()
 
     assert by_migration == by_this_build
+
+
+def test_the_indexes_of_tasks_are_made_of_the_words_of_this_build(database_url: str) -> None:
+    """Else no search would find them: an expression is compared as it was read."""
+    found = "SELECT pg_get_indexdef(%s::regclass)"
+    there = "SELECT indexname FROM pg_indexes WHERE tablename = 'task' AND indexname LIKE 'ix_%'"
+    with psycopg.connect(database_url) as connection:
+        assert {name for (name,) in connection.execute(there).fetchall()} == task_indexes.BY_NAME.keys()
+        for index in task_indexes.BY_NAME.values():
+            by_migration = connection.execute(found, (index.name,)).fetchone()
+            connection.execute(f"DROP INDEX {index.name}".encode())
+            connection.execute(
+                str(CreateIndex(index).compile(dialect=create_engine("postgresql+psycopg://").dialect)).encode()
+            )
+            by_this_build = connection.execute(found, (index.name,)).fetchone()
+
+            assert by_migration == by_this_build
+        connection.rollback()
 
 
 def test_the_newest_migration_is_the_revision_that_the_store_needs() -> None:

@@ -398,7 +398,7 @@ def _without_padding() -> None:
         op.create_index(
             f"ix_task_{name}",
             "task",
-            ["cluster_id", *indexed],
+            ["cluster_id", *(sa.text(f"({one})") if " " in one else one for one in indexed)],
             postgresql_where=sa.text(condition) if condition else None,
         )
 
@@ -416,6 +416,11 @@ WHERE a.attrelid = 'task'::regclass AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY t.typlen < 0, CASE WHEN t.typalign = 'c' THEN 0 ELSE t.typlen END DESC, a.attnum
 """
 
+_WAIT = "CAST(EXTRACT(epoch FROM started_at - coalesce(sent_at, received_at)) AS double precision)"
+_ERROR_CLASS = (
+    "left(split_part(CASE WHEN state = 'FAILURE' THEN coalesce(exception, found_result) ELSE yielded_exception END, "
+    "'(', 1), 100) COLLATE \"C\""
+)
 _TASK_INDEXES = (
     ("seen", ("seen_at",), ""),
     ("state", ("state", "seen_at"), "state <> 'SUCCESS'"),
@@ -425,7 +430,10 @@ _TASK_INDEXES = (
     ("parent", ("parent_key",), "parent_key IS NOT NULL"),
     ("root", ("root_key",), "root_key IS NOT NULL"),
     ("retried", ("seen_at",), "greatest(coalesce(sent_retries, 0), coalesce(received_retries, 0)) > 0"),
-    ("error", ("seen_at",), "state IN ('FAILURE', 'RETRY')"),
+    ("eta", ("seen_at",), "due_at IS NOT NULL"),
+    ("error", (_ERROR_CLASS, "seen_at"), "state IN ('FAILURE', 'RETRY')"),
+    ("runtime", ("runtime",), "runtime >= 1"),
+    ("wait", (_WAIT,), f"{_WAIT} >= 10"),
     ("found", ("found_at",), "found_at IS NOT NULL"),
     ("group", ("failed_group_id", "failed_at"), "failed_group_id IS NOT NULL"),
     ("found_group", ("found_group_id",), "found_group_id IS NOT NULL"),

@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Table, and_, case, exists, false, func, not_, or_, select
+from sqlalchemy import ColumnElement, Table, and_, exists, false, func, not_, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from flower_store import ids, marks, states, tables, timewords
+from flower_store import ids, marks, states, tables, task_indexes, timewords
 from flower_store.query import And, Between, Compare, Has, Not, Or, Query, Value, Word
 from flower_store.reads import slowness, task_rows, texts
 
@@ -32,10 +32,16 @@ _KEYS: Mapping[str, ColumnElement[Any]] = {
     "id": _T.key,
     "root": _T.root_key, "parent": _T.parent_key, "children-of": _T.parent_key,
 }  # fmt: skip
-_WAIT = func.extract("epoch", _T.started_at - func.coalesce(_T.sent_at, _T.received_at))
 _NUMBERS: Mapping[str, ColumnElement[Any]] = {
-    "runtime": _T.runtime, "wait": func.greatest(_WAIT, 0), "retries": task_rows.RETRIES,
+    "runtime": _T.runtime, "wait": func.greatest(task_indexes.WAIT, 0), "retries": task_indexes.RETRIES,
 }  # fmt: skip
+_LARGE: Mapping[str, tuple[float, ColumnElement[bool], ColumnElement[Any]]] = {
+    "runtime": (task_indexes.LONG_RUN, task_indexes.RAN_LONG, _T.runtime),
+    "wait": (task_indexes.LONG_WAIT, task_indexes.WAITED_LONG, task_indexes.WAIT),
+    "retries": (1, task_indexes.RETRIES > 0, task_indexes.RETRIES),
+}
+"""From which number on there is an index, of which tasks, and what it says of each."""
+
 _PARTS: Mapping[str, Sequence[ColumnElement[Any]]] = {
     "args": (_T.args,),
     "kwargs": (_T.kwargs,),
@@ -69,11 +75,11 @@ class Matching:
             case Word(value):
                 return or_(_id(_T.key, value), await self._named("name", Value(value.text, prefix=True)))
             case Compare(key, sign, number):
-                found = _NUMBERS[key].op(sign, is_comparison=True)(number.value)
-                return _retried(key, found) if sign[0] == ">" and number.value >= 1 else found
+                large, of = _number(key, number.value if sign[0] != "<" else 0)
+                return and_(large, of.op(sign, is_comparison=True)(number.value))
             case Between(key, low, high):
-                found = _NUMBERS[key].between(low.value, high.value)
-                return _retried(key, found) if low.value >= 1 else found
+                large, of = _number(key, low.value)
+                return and_(large, of.between(low.value, high.value))
             case Has(key, values):
                 return or_(*[await self._has(key, value) for value in values])
 
@@ -113,7 +119,7 @@ class Matching:
             "running": _T.state == states.STARTED,
             "waiting": _T.state.in_(_WAITING),
             "late": and_(_T.due_at < self._now, _T.state.in_(_WAITING)),
-            "retried": task_rows.RETRIES > 0,
+            "retried": task_indexes.RETRIES > 0,
             "eta": _T.due_at.is_not(None),
             "root": _T.parent_key.is_(None),
         }[word]
@@ -128,9 +134,10 @@ def of_group(group_id: int) -> ColumnElement[bool]:
     return or_(_T.failed_group_id == group_id, _T.found_group_id == group_id)
 
 
-def _retried(key: str, found: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The same with what follows from it, where that is what an index has."""
-    return and_(task_rows.RETRIES > 0, found) if key == "retries" else found
+def _number(key: str, least: float) -> tuple[ColumnElement[bool], ColumnElement[Any]]:
+    """The number under the key, and what follows from its being `least` or more, where an index has it so."""
+    from_, large, of = _LARGE[key]
+    return (large, of) if least >= from_ else (true(), _NUMBERS[key])
 
 
 def _id(column: ColumnElement[Any], value: Value) -> ColumnElement[bool]:
@@ -162,10 +169,7 @@ def _text(key: str, value: Value) -> ColumnElement[bool]:
     if dot:
         return _at_path(head, path, value.text)
     if key == "error":
-        told = case(
-            (_T.state == states.FAILURE, func.coalesce(_T.exception, _T.found_result)), else_=_T.yielded_exception
-        )
-        return and_(_T.state.in_((states.FAILURE, states.RETRY)), _error(told, value))
+        return and_(task_indexes.ERRED, _error(value))
     if key == "routing":
         return _begins(_T.routing_key, value)
     if key == "exchange":
@@ -183,11 +187,14 @@ def _part(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
     return column.icontains(text, autoescape=True)
 
 
-def _error(column: ColumnElement[Any], value: Value) -> ColumnElement[bool]:
-    """An exception's class stands before its parenthesis."""
+def _error(value: Value) -> ColumnElement[bool]:
+    """By an exception's class, which stands before its parenthesis, or by its whole representation."""
+    told, head = task_indexes.EXCEPTION, value.text.partition("(")[0][: task_indexes.LONGEST_CLASS]
     if value.prefix:
-        return column.startswith(value.text, autoescape=True)
-    return or_(column == value.text, column.startswith(f"{value.text}(", autoescape=True))
+        last = f"{head}\U0010ffff"
+        return and_(task_indexes.ERROR_CLASS.between(head, last), told.startswith(value.text, autoescape=True))
+    whole = or_(told == value.text, told.startswith(f"{value.text}(", autoescape=True))
+    return and_(task_indexes.ERROR_CLASS.in_((head,)), whole)
 
 
 def _begins(column: ColumnElement[Any], value: Value) -> ColumnElement[bool]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from flower_store import tables
+from flower_store import tables, task_indexes
 from flower_store.records import Bucket, Figures, Percentiles
 
 SAMPLE = 5_000
@@ -61,7 +61,7 @@ async def _percentiles(
     connection: AsyncConnection, cluster_id: int, since: datetime, until: datetime, kind: str
 ) -> Percentiles:
     t = tables.task.c
-    waited = func.extract("epoch", t.started_at - func.coalesce(t.sent_at, t.received_at))
+    waited = task_indexes.WAIT
     seconds = t.runtime if kind == "run" else func.greatest(waited, 0)
     conditions = [t.cluster_id == cluster_id, t.seen_at >= since, t.seen_at < until, seconds.is_not(None)]
     if kind == "wait":

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, Table, and_, cast, exists, func, select, tuple_
 
-from flower_store import tables
+from flower_store import tables, task_indexes
 from flower_store.cursors import Cursor
 from flower_store.reads import task_rows
 
@@ -52,7 +52,7 @@ SORTS: Mapping[str, ColumnElement[Any]] = {
     "name": _folded(tables.task_name.c.name),
     "state": _T.state,
     "worker": _folded(tables.worker.c.hostname),
-    "retries": task_rows.RETRIES,
+    "retries": task_indexes.RETRIES,
     "timestamp": _T.last_at,
     "sent": _T.sent_at,
     "received": _T.received_at,

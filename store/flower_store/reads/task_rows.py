@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, and_, case, cast, func, null, select
 
-from flower_store import states, tables
+from flower_store import states, tables, task_indexes
 from flower_store.records import FoundRecord, MarkRecord, TaskRecord, TaskSummary
 
 PREVIEW = 200
@@ -24,7 +24,6 @@ ENDED_AT = case(
     (_T.state == states.REJECTED, _T.rejected_at),
 )
 ID = func.coalesce(_T.id_text, cast(_T.key, String))
-RETRIES = func.greatest(func.coalesce(_T.sent_retries, 0), func.coalesce(_T.received_retries, 0))
 ERROR = case(
     (and_(RECONCILED, _T.state == states.FAILURE), _T.found_result),
     (_T.state == states.FAILURE, _T.exception),
@@ -47,7 +46,7 @@ SUMMARY = (
     ENDED_AT.label("ended_at"),
     _T.due_at,
     _T.runtime,
-    RETRIES.label("retries"),
+    task_indexes.RETRIES.label("retries"),
     func.left(_T.args, PREVIEW).label("args"),
     func.left(_T.kwargs, PREVIEW).label("kwargs"),
     func.left(ERROR, PREVIEW).label("error"),
@@ -70,7 +69,7 @@ DETAIL = (
     tables.worker.c.hostname.label("worker"),
     case((_T.root_text == "", ID), else_=func.coalesce(_T.root_text, cast(_T.root_key, String))).label("root_id"),
     func.coalesce(_T.parent_text, cast(_T.parent_key, String)).label("parent_id"),
-    RETRIES.label("retries"),
+    task_indexes.RETRIES.label("retries"),
     *(_T[name] for name in _PLAIN),
     case((RECONCILED, _T.found_at)).label("found_at"),
     *(_T[name] for name in ("found_state", "found_result", "found_traceback")),
