@@ -12,7 +12,8 @@ def answering(writer: writes.Writer, *, answered: timedelta, silent: timedelta) 
     """Host names of those that answered within `answered`, and no event of which came within `silent`, by name.
 
     By the times at which heartbeats came, not their own: a worker's clock may be wrong. Where a worker says that it
-    sends them more rarely, three may be missing; one without heartbeats counts as heard for an hour after a task.
+    sends them more rarely, three may be missing. One without heartbeats, or since it has none, counts as heard for an
+    hour after a task.
     """
     with writer.session() as connection:
         parameters = {"cluster": writer.cluster_id, "answered": answered, "silent": silent, "most": MOST}
@@ -29,6 +30,11 @@ WHERE w.cluster_id = %(cluster)s
   AND NOT EXISTS (
     SELECT FROM task t
     WHERE t.cluster_id = w.cluster_id AND t.worker_id = w.id AND t.seen_at > now() - interval '1 hour'
+      AND t.seen_at > %(silent)s + greatest(
+        (SELECT max(b.received_at) FROM process_beat b WHERE b.worker_id = w.id),
+        (SELECT max(p.received_at) FROM process p WHERE p.worker_id = w.id),
+        '-infinity'
+      )
   )
 ORDER BY w.hostname
 LIMIT %(most)s

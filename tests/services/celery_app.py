@@ -60,6 +60,12 @@ def add(x: int, y: int) -> int:
     return x + y
 
 
+@_task("shop.pay")
+def pay(order: int, currency: str) -> str:
+    """The task of the examples in docs/api.md."""
+    return f"paid {order} in {currency}"
+
+
 @_task("tests.fail")
 def fail(number: int) -> None:
     raise ValueError(f"task {number} failed, as asked")
