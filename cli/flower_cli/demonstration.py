@@ -79,7 +79,9 @@ def _start(
     database = tree.serve("PostgreSQL", embedded_postgres(configuration, "demo", stop=stop))
     tree.migrate(database)
     broker = tree.serve("the broker", Broker(home / "broker", wait=stop.pause))
-    pair.start(tree, database, logs_in=logs_in, broker=broker)
+    # With the application, so that a task that is sent from here takes its routes, and with its results.
+    cluster = {"broker": broker, "app": workload.APP, "result_backend": broker, "spool_dir": str(home / "spool")}
+    pair.start(tree, database, logs_in=logs_in, **cluster)
     celery = {"CELERY_BROKER_URL": broker, "CELERY_RESULT_BACKEND": broker, "RATE": str(rate), "TMPDIR": str(scratch)}
     environment = machine.environment(celery, without=OWN_NAMES)
     tree.run(*(_worker(worker, environment, logs_in) for worker in workload.WORKERS))

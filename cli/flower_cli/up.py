@@ -49,10 +49,17 @@ def _run(configuration: Configuration, tree: Machine, pair: "Pair", *, stop: Sto
     if not url:
         url = tree.serve("PostgreSQL", embedded_postgres(configuration, "up", stop=stop))
     tree.migrate(url)
-    pair.start(tree, url)
+    pair.start(tree, url, **_spool(configuration))
     pair.await_ready(tree)
     progress.say(f"Flower is up at {pair.api.url}")
     tree.watch()
+
+
+def _spool(configuration: Configuration) -> dict[str, str]:
+    """Beside the other data, where somebody said where that lies."""
+    if "data_dir" not in configuration.given or "spool_dir" in configuration.given:
+        return {}
+    return {"spool_dir": str(configuration.settings(MachineSettings).directory("up") / "spool")}
 
 
 def embedded_postgres(configuration: Configuration, name: str, *, stop: Stop) -> Postgres:

@@ -27,6 +27,9 @@ def test_a_killed_demo_leaves_nobody_and_the_next_one_finds_its_history(director
         second.until_up()
         found = len(second.tasks())
         workers = json.loads(second.get("/api/workers?status=true")[1])
+        eventually(lambda: "shop.orders.ship" in second.get("/api/workers")[1])
+        shipped = second.post("/api/task/apply/shop.orders.ship", {"args": [7], "timeout": 20})
+        spooling = list((directory / "demo" / "spool").glob("*.spool"))
         processes = second.processes()
         second.send(signal.SIGINT)
         status = second.wait()
@@ -34,6 +37,8 @@ def test_a_killed_demo_leaves_nobody_and_the_next_one_finds_its_history(director
     assert status == 0
     assert trees.gone(processes)()
     assert found >= SENT
+    assert json.loads(shipped[1])["result"] == "parcel 00217", "sent by its route, and its result was read"
+    assert spooling, "the demo keeps everything in its directory"
     assert sorted(name.partition("@")[0] for name, online in workers.items() if online) == ["post", "shop", "studio"]
 
 

@@ -24,12 +24,14 @@ def test_it_comes_up_and_a_signal_ends_all_of_it(redis_url: str, directory: Path
         tree.until_up()
         processes = tree.processes()
         status, page = tree.get("/c/default/")
+        spooling = list((directory / "data" / "spool").glob("*.spool"))
 
         tree.send(signal.SIGTERM)
 
         assert tree.wait() == 0
         assert trees.gone(processes)()
         assert (status, "<html" in page) == (200, True)
+        assert spooling, "where somebody said where data lies, all of it lies there"
         assert len(processes) > 4  # root, collector, API, PostgreSQL and its own
 
 

@@ -74,8 +74,14 @@ class Tree:
         return self._popen.wait(UP_SECONDS)
 
     def get(self, path: str) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        connection.request("GET", path)
+        return self._asked("GET", path, None)
+
+    def post(self, path: str, body: object) -> tuple[int, str]:
+        return self._asked("POST", path, json.dumps(body))
+
+    def _asked(self, method: str, path: str, body: str | None) -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request(method, path, body)
         response = connection.getresponse()
         body = response.read().decode()
         connection.close()
