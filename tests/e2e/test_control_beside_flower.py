@@ -158,6 +158,30 @@ DIFFERENT = (
         flower=(200, '{"message": "time limits set successfully"}'),
     ),
     Ask(
+        f"/api/task/timeout/{ADD}",
+        {"workername": W, "soft": "20", "hard": "10"},
+        ours=(400, "soft: must not be more than hard: a worker would refuse every task of the name"),
+        flower=(200, '{"message": "time limits set successfully"}'),
+    ),
+    Ask(
+        "/api/worker/pool/grow/{w}",
+        {"n": "-1"},
+        ours=(400, "n: must be at least 1"),
+        flower=(200, """{"message": "Growing 'celery@one#two' worker's pool by -1"}"""),
+    ),
+    Ask(
+        f"/api/task/send-task/{ADD}",
+        body={"args": [1, 2], "queue": 5},
+        ours=(400, "queue: must be a text that is not empty"),
+        flower=(500, ""),
+    ),
+    Ask(
+        f"/api/task/send-task/{ADD}",
+        body={"args": [1, 2], "countdown": "soon"},
+        ours=(400, "countdown: must be a number of seconds"),
+        flower=(500, ""),
+    ),
+    Ask(
         f"/api/task/revoke/{UNKNOWN}",
         {"terminate": "1", "signal": "SIGNONSENSE"},
         ours=(400, "Invalid signal 'SIGNONSENSE'"),
@@ -184,7 +208,7 @@ DIFFERENT = (
     Ask(
         f"/api/task/send-task/{ADD}",
         body={"args": [1, 2], "expires": "never"},
-        ours=(400, "Invalid option: ValueError: invalid literal for int() with base 10: b'neve'"),
+        ours=(400, "expires: must be a number of seconds, or a time such as 2026-12-31T12:00:00+00:00"),
         flower=(500, ""),
     ),
 )

@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.exceptions import ClientException
 from litestar.params import FromQuery
 
-from flower_api import signal_names
+from flower_api import signal_names, time_limits
 from flower_api.flower2 import arguments, asking
 from flower_api.flower2.asking import AnyRequest, Asking, Message
 from flower_api.flower2.tasks import trailing
@@ -107,6 +107,8 @@ async def timeout(
     limits = {name: arguments.number(ask.given(name, value)) for name, value in (("hard", hard), ("soft", soft))}
     if limits == {"hard": None, "soft": None}:
         raise ClientException("Missing argument soft or hard")
+    if not time_limits.in_order(limits["soft"], limits["hard"]):
+        raise ClientException(f"soft: {time_limits.NOT_IN_ORDER}")
     return await _limit(ask, task, worker, "time_limit", limits, failed="Failed to set timeouts: ")
 
 
@@ -128,7 +130,9 @@ HANDLERS = (
 
 async def _resize(ask: Asking, worker: str, n: str | None, *, verb: str, doing: str) -> Response[bytes]:
     await ask.worker(worker)
-    number = arguments.small(ask.given("n", n), 1)
+    number = int(arguments.small(ask.given("n", n), 1) or 0)
+    if number < 1:
+        raise ClientException("n: must be at least 1")
     record = await ask.ask(f"pool_{verb}", target={"worker": worker}, arguments={"n": number})
     done, failed = f"{doing} '{worker}' worker's pool by {number}", f"Failed to {verb} '{worker}' worker's pool: "
     return ask.answer(record, lambda reply: _told(reply, worker, done=done, failed=failed))

@@ -14,7 +14,7 @@ from litestar.exceptions import ClientException
 from litestar.params import FromQuery
 
 from flower_api.control import REPLY_WITHIN, TAKEN_WITHIN
-from flower_api.flower2 import answers, arguments, asking
+from flower_api.flower2 import answers, arguments, asking, task_options
 from flower_api.flower2.asking import AnyRequest, Asking, Message
 from flower_api.flower2.tasks import trailing
 from flower_store import outbox
@@ -130,9 +130,7 @@ async def _send(
         raise ClientException("task_id: must be a text")
     # Made here, so that whoever gets no answer can still find out what became of it.
     task = str(uuid.uuid4()) if chosen is None else asking.task_id(chosen)
-    for option in body.options:
-        if option not in outbox.OPTIONS:
-            raise ClientException(f"Invalid option '{option[:100]}'")
+    task_options.check(body.options, sent_as_given=kind == outbox.SEND)
     record = await ask.ask(
         kind,
         target={"name": name, "task": task},

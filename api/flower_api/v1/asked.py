@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from flower_api import asker, signal_names
+from flower_api import asker, signal_names, time_limits
 from flower_store.events import MAX_NAME, MAX_TASK_ID
 
 MOST_TASKS = 1_000
@@ -145,6 +145,8 @@ def _check(asked: AnyAsked) -> None:
             raise BadCommand("signal: must be a signal of the workers' system in capitals, such as SIGTERM or SIGKILL")
         case TimeLimit(soft=None, hard=None):
             raise BadCommand("soft, hard: one of the two must be given; 0 clears a limit")
+        case TimeLimit() if not time_limits.in_order(asked.soft, asked.hard):
+            raise BadCommand(f"soft: {time_limits.NOT_IN_ORDER}")
         case Autoscale() if asked.min > asked.max:
             raise BadCommand("min: must be at most max")
         case _:
