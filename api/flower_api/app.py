@@ -21,6 +21,8 @@ from flower_api import gate, health, reference, stream, wire
 from flower_api.control import Control
 from flower_api.flower2 import router
 from flower_api.live import Live
+from flower_api.metrics import endpoint
+from flower_api.metrics.scrape import Scrape
 from flower_api.problems import ErrorPage, Problems
 from flower_api.reads import Reads
 from flower_api.reference import ReferenceAssets
@@ -66,6 +68,7 @@ def create_app(
                 "/",
                 route_handlers=[
                     stream.stream,
+                    endpoint.metrics,
                     router.router(read_only=settings.read_only),
                     native.router(read_only=settings.read_only),
                 ],
@@ -77,6 +80,7 @@ def create_app(
             "reads": _given(reads),
             "control": _given(Control(reads, endings)),
             "hub": _given(hub),
+            "scrape": _given(Scrape(reads, settings)),
             "api_settings": _given(settings),
         },
         lifespan=[partial(_lifespan, reads=reads, listeners=(hub, endings))],

@@ -1,15 +1,22 @@
 """The API's settings, each declared once; `cli/` makes flags, variables and keys of them."""
 
 import ipaddress
+import math
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
+
+from prometheus_client import Histogram
+from prometheus_client.utils import floatToGoString
 
 from flower_store.settings import SettingError, setting
 
 _LARGEST_PORT = 65_535
 _PREFIX = re.compile(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*")
 _NOTHING = timedelta(0)
+_FEWEST_SERIES, _MOST_SERIES = 10, 1_000_000
+_MOST_BOUNDS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +34,18 @@ class ApiSettings:
         help="Answer anybody who can reach the port: without it only this machine is answered.",
     )
     read_only: bool = setting(False, help="Refuse every request that would change something, as Flower's option did.")
+    task_runtime_metric_buckets: tuple[str, ...] = setting(
+        tuple(map(floatToGoString, Histogram.DEFAULT_BUCKETS)),
+        help="Upper bounds in seconds of the run times that /metrics tells; inf may be left out.",
+    )
+    purge_offline_workers: timedelta | None = setting(
+        None, help="Leave workers out of /metrics that are offline for longer than this; by default never."
+    )
+    metrics_series: int = setting(
+        10_000,
+        help="Series of events that /metrics tells by worker and task; where living workers have more, it tells them "
+        "by task alone.",
+    )
     live_interval: timedelta = setting(
         timedelta(seconds=0.5), help="A page is told of changes at most once in this time."
     )
@@ -41,6 +60,7 @@ class ApiSettings:
         for name, least, most in (("port", 0, _LARGEST_PORT), ("live_streams", 1, 100_000)):
             if not least <= getattr(self, name) <= most:
                 raise SettingError(name, getattr(self, name), f"must be from {least} to {most}")
+        self._check_metrics()
         for name in ("live_interval", "stop_timeout"):
             if getattr(self, name) <= _NOTHING:
                 raise SettingError(name, getattr(self, name), "must be longer than nothing")
@@ -52,6 +72,29 @@ class ApiSettings:
                 "turn on unauthenticated_api to let everybody in who can reach the port"
             )
             raise SettingError("address", self.address, rule)
+
+    def _check_metrics(self) -> None:
+        if not _FEWEST_SERIES <= self.metrics_series <= _MOST_SERIES:
+            rule = f"must be from {_FEWEST_SERIES} to {_MOST_SERIES}"
+            raise SettingError("metrics_series", self.metrics_series, rule)
+        if self.purge_offline_workers is not None and self.purge_offline_workers < _NOTHING:
+            raise SettingError("purge_offline_workers", self.purge_offline_workers, "must not be less than nothing")
+        name, words = "task_runtime_metric_buckets", self.task_runtime_metric_buckets
+        try:
+            bounds = [float(word) for word in words]
+        except ValueError:
+            raise SettingError(name, ",".join(words), "must be numbers, or inf") from None
+        if len(bounds) > _MOST_BOUNDS:
+            raise SettingError(name, ",".join(words), f"must be at most {_MOST_BOUNDS}")
+        rising = all(low < high for low, high in pairwise(bounds))  # false where one is no number (nan)
+        if not rising or not bounds or not bounds[0] > 0 or bounds == [math.inf]:
+            raise SettingError(name, ",".join(words), "must be seconds above 0, each more than the one before")
+
+    @property
+    def runtime_bounds(self) -> tuple[float, ...]:
+        """Upper bounds of run times in seconds; the last is infinite."""
+        bounds = tuple(float(word) for word in self.task_runtime_metric_buckets)
+        return bounds if math.isinf(bounds[-1]) else (*bounds, math.inf)
 
     @property
     def root(self) -> str:

@@ -4,7 +4,7 @@ Counts depend on the log alone: `tests/store/recount.py` computes every row of t
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ _Key = tuple[Any, ...]
 
 NAME: Final = 1
 WORKER: Final = 2
-"""What the hours of `rollup_1h_by` and `histogram_1h_by` are of: a name at all workers, a worker with all names."""
+"""What the rows of `rollup_1h_by` and its like are of: a name at all workers, a worker with all names."""
 
 
 class Logged(msgspec.Struct, frozen=True, gc=False):
@@ -140,21 +140,28 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _upserts(stem: str, keys: Mapping[str, str], sums: Mapping[str, str]) -> list[bytes]:
-    """Into the tables of minutes, of hours, and of hours by one: a name, a worker.
+def _upserts(
+    stem: str, keys: Mapping[str, str], sums: Mapping[str, str], *, totals: Collection[str], condition: str = "true"
+) -> list[bytes]:
+    """Into the tables of minutes, of hours, of all time, and of hours and all time by one: a name, a worker.
 
     Columns by name with their types. All come from the same arrays by minute. What is numeric comes in whole
-    microseconds and is kept in seconds.
+    microseconds and is kept in seconds. `totals` are the sums that are kept for all time, of rows with `condition`:
+    those that no later batch takes back.
     """
     arrays = [f"%s::{kind}[]" for kind in ("timestamptz", *keys.values(), *("bigint" for _ in sums))]
     rows = f"unnest({', '.join(arrays)}) AS u({', '.join(('bucket', *keys, *sums))})"
     each = f"{rows} CROSS JOIN LATERAL (VALUES ({NAME}, u.name_id), ({WORKER}, u.worker_id)) AS one(by, id)"
     made = {name: f"u.{name}" for name in keys}
     of_one = {"by": "one.by", "id": "one.id"} | {name: of for name, of in made.items() if name not in _BOTH}
+    kept = {name: sums[name] for name in totals}
+    by_worker = {"worker_id": made["worker_id"]} | made
     return [
         _upsert(f"{stem}_1m", {"bucket": "u.bucket"} | made, sums, rows),
         _upsert(f"{stem}_1h", {"bucket": _HOUR} | made, sums, rows),
         _upsert(f"{stem}_1h_by", {"bucket": _HOUR} | of_one, sums, each),
+        _upsert(f"{stem}_total", by_worker, kept, f"{rows} WHERE {condition}"),
+        _upsert(f"{stem}_total_by", of_one, kept, f"{each} WHERE {condition}"),
     ]
 
 
@@ -173,9 +180,16 @@ _HOUR = "date_bin('1 hour', u.bucket, 'epoch')"
 _BOTH = {"name_id": "integer", "worker_id": "integer"}
 
 _ROLLUPS = _upserts(
-    "rollup", _BOTH | {"type": "text"}, {"count": "bigint", "runtime_count": "bigint", "runtime_sum": "numeric"}
+    "rollup",
+    _BOTH | {"type": "text"},
+    {"count": "bigint", "runtime_count": "bigint", "runtime_sum": "numeric"},
+    totals=["count"],
 )
 _HISTOGRAMS = _upserts(
-    "histogram", _BOTH | {"measure": "smallint", "slot": "smallint"}, {"count": "bigint", "sum": "numeric"}
+    "histogram",
+    _BOTH | {"measure": "smallint", "slot": "smallint"},
+    {"count": "bigint", "sum": "numeric"},
+    totals=["count", "sum"],
+    condition=f"u.measure = {histograms.RUNTIME}",
 )
-_ERRORS = _upserts("error", {"group_id": "integer"} | _BOTH, {"count": "bigint"})[:2]
+_ERRORS = _upserts("error", {"group_id": "integer"} | _BOTH, {"count": "bigint"}, totals=())[:2]

@@ -1,7 +1,7 @@
 """Fixed bounds for histograms of seconds, shared by every row: sums over any rows are then histograms again."""
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from typing import Final
 
@@ -11,9 +11,12 @@ RUNTIME: Final = 1
 WAIT: Final = 2
 """`measure` of the time from a task's first sent event (or else received) to its first started one."""
 
-BOUNDS: Final = tuple(round(step * 10.0**power, 6) for power in range(-3, 5) for step in (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
-"""Upper bounds in seconds, from a millisecond to 70,000 s, six to a factor of ten: a percentile that is read between
-two of them is at most a quarter off. They are Prometheus's `le`. Rows hold their numbers: never change them."""
+_STEPS: Final = (1.0, 1.5, 2.0, 2.5, 3.0, 5.0, 7.5)
+
+BOUNDS: Final = tuple(round(step * 10.0**power, 6) for power in range(-3, 5) for step in _STEPS)
+"""Upper bounds in seconds, from a millisecond to 75,000 s, seven to a factor of ten: a percentile that is read between
+two of them is at most a quarter off. They are Prometheus's `le`, and all of its usual bounds are among them. Rows hold
+their numbers: never change them."""
 
 LAST: Final = len(BOUNDS)
 """The slot of what is longer than every bound."""
@@ -22,6 +25,11 @@ LAST: Final = len(BOUNDS)
 def slot(seconds: float) -> int:
     """The number of the first bound that is not less."""
     return bisect_left(BOUNDS, seconds)
+
+
+def surely_within(seconds: float) -> int:
+    """How many slots hold nothing that is longer than this: the first ones, all of them for infinity."""
+    return LAST + 1 if math.isinf(seconds) else bisect_right(BOUNDS, seconds)
 
 
 def percentile(counts: Mapping[int, int], share: float) -> float | None:

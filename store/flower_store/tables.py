@@ -327,6 +327,30 @@ rollup_1h = _rollup("rollup_1h", _names_and_workers(), "rollup_1m by hour")
 rollup_1h_by = _rollup("rollup_1h_by", _either(), "rollup_1h of a name at all workers, or of a worker with all names")
 
 
+def _rollup_total(name: str, of: list[Column[Any]], comment: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("cluster_id", SmallInteger, nullable=False),
+        *of,
+        Column("type", Text, nullable=False),
+        Column("count", BigInteger, nullable=False),
+        PrimaryKeyConstraint("cluster_id", *(column.name for column in of), "type"),
+        comment=comment,
+    )
+
+
+# By worker first: /metrics reads those of the workers that it shows.
+rollup_total = _rollup_total(
+    "rollup_total",
+    _names_and_workers()[::-1],
+    "rollup_1m over all time: what retention drops is still counted here, so it never falls",
+)
+rollup_total_by = _rollup_total(
+    "rollup_total_by", _either(), "rollup_total of a name at all workers, or of a worker with all names"
+)
+
+
 def _histogram(name: str, of: list[Column[Any]], comment: str) -> Table:
     return Table(
         name,
@@ -351,6 +375,29 @@ histogram_1m = _histogram(
 histogram_1h = _histogram("histogram_1h", _names_and_workers(), "histogram_1m by hour")
 histogram_1h_by = _histogram(
     "histogram_1h_by", _either(), "histogram_1h of a name at all workers, or of a worker with all names"
+)
+
+
+def _histogram_total(name: str, of: list[Column[Any]], comment: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("cluster_id", SmallInteger, nullable=False),
+        *of,
+        Column("measure", SmallInteger, nullable=False, comment="1: run time (histograms.py)"),
+        Column("slot", SmallInteger, nullable=False, comment="the first bound that is not less (histograms.py)"),
+        Column("count", BigInteger, nullable=False),
+        Column("sum", Numeric, nullable=False, comment="seconds, in whole microseconds: exact"),
+        PrimaryKeyConstraint("cluster_id", *(column.name for column in of), "measure", "slot"),
+        comment=comment,
+    )
+
+
+histogram_total = _histogram_total(
+    "histogram_total", _names_and_workers()[::-1], "run times of histogram_1m over all time; never falls"
+)
+histogram_total_by = _histogram_total(
+    "histogram_total_by", _either(), "histogram_total of a name at all workers, or of a worker with all names"
 )
 
 

@@ -13,7 +13,7 @@ from flower_store.settings import SettingError, StoreSettings
 
 WORDS = "FLOWER_UNAUTHENTICATED_API environment variable is required to enable API without authentication"
 STRANGERS = ["evil.example", "evil.example:5555", "127.0.0.1.evil.example", "192.0.2.7", "[::1", "]["]
-PATHS = ["/api/tasks", "/api/task/info/t", "/api/task/types", "/api/workers"]
+PATHS = ["/api/tasks", "/api/task/info/t", "/api/task/types", "/api/workers", "/metrics"]
 
 
 def asked_from(

@@ -58,6 +58,7 @@ def differences(connection: psycopg.Connection[Any]) -> list[str]:
         found += _compared(connection, f"histogram_{unit}", 6, counts.histogram)
     found += _compared(connection, "rollup_1h_by", 5, _of_either(by_hour.rollup))
     found += _compared(connection, "histogram_1h_by", 6, _of_either(by_hour.histogram))
+    found += _totals_compared(connection, by_hour)
     return found + _groups_compared(connection, rows, groups)
 
 
@@ -124,6 +125,26 @@ def _of_either(counts: defaultdict[Key, list[Decimal]]) -> defaultdict[Key, list
     for (cluster_id, bucket, name_id, worker_id, *rest), numbers in counts.items():
         _add(found, (cluster_id, bucket, 1, name_id, *rest), *numbers)
         _add(found, (cluster_id, bucket, 2, worker_id, *rest), *numbers)
+    return found
+
+
+def _totals_compared(connection: psycopg.Connection[Any], counts: _Counts) -> list[str]:
+    """Over all time: events, and run times, which no later event takes back as it does a wait."""
+    runtimes = {key: numbers for key, numbers in counts.histogram.items() if key[4] == histograms.RUNTIME}
+    events = {key: numbers[:1] for key, numbers in counts.rollup.items()}
+    found: list[str] = []
+    for kind, width, nothing, kept in (
+        ("rollup", 4, [Decimal(0)], events),
+        ("histogram", 5, [Decimal(0)] * 2, runtimes),
+    ):
+        pairs: defaultdict[Key, list[Decimal]] = defaultdict(nothing.copy)
+        either: defaultdict[Key, list[Decimal]] = defaultdict(nothing.copy)
+        for (cluster_id, _, name_id, worker_id, *rest), numbers in kept.items():
+            _add(pairs, (cluster_id, worker_id, name_id, *rest), *numbers)
+            _add(either, (cluster_id, 1, name_id, *rest), *numbers)
+            _add(either, (cluster_id, 2, worker_id, *rest), *numbers)
+        found += _compared(connection, f"{kind}_total", width, pairs)
+        found += _compared(connection, f"{kind}_total_by", width, either)
     return found
 
 

@@ -143,6 +143,19 @@ def test_counts_history_and_set_aside_input_go_after_their_time(writer: Writer, 
     assert (query(counted), query(history)) == ([(False, False)], [(0, 0)])
 
 
+def test_totals_never_fall_whatever_goes(writer: Writer, query: Query) -> None:
+    totals = ("rollup_total", "rollup_total_by", "histogram_total", "histogram_total_by")
+    writer.write(a_success(task_id(1)))
+    before = [query(f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4") for table in totals]
+
+    gone = swept(writer, at(100))
+    writer.write(a_success(task_id(1)))
+
+    assert min(gone["rollup_1h"], gone["histogram_1h"]) > 0
+    assert [query(f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4") for table in totals] == before
+    assert all(before)
+
+
 def test_nothing_is_for_ever_and_so_is_kept(writer: Writer, query: Query) -> None:
     writer.ensure_partitions(NOON)
     writer.write(a_success(task_id(1)))

@@ -46,6 +46,7 @@ def _log() -> None:
         of=_either(),
     )
     _rollups_by()
+    _totals()
 
 
 def _tasks() -> None:
@@ -194,6 +195,53 @@ def _rollups_by() -> None:
             f"INSERT INTO rollup_1h_by SELECT cluster_id, bucket, {by}, {column}, type, sum(count), "  # noqa: S608 - names of our columns
             f"sum(runtime_count), sum(runtime_sum) FROM rollup_1h GROUP BY cluster_id, bucket, {column}, type"
         )
+
+
+def _totals() -> None:
+    """Counts over all time. Those from before, of rows that retention may have dropped meanwhile, begin with the hours."""
+    for name, of, comment in (
+        (
+            "rollup_total",
+            _names_and_workers()[::-1],
+            "rollup_1m over all time: what retention drops is still counted here, so it never falls",
+        ),
+        ("rollup_total_by", _either(), "rollup_total of a name at all workers, or of a worker with all names"),
+    ):
+        op.create_table(
+            name,
+            sa.Column("cluster_id", sa.SmallInteger(), nullable=False),
+            *of,
+            sa.Column("type", sa.Text(), nullable=False),
+            sa.Column("count", sa.BigInteger(), nullable=False),
+            sa.PrimaryKeyConstraint("cluster_id", *(column.name for column in of), "type", name=op.f(f"pk_{name}")),
+            comment=comment,
+        )
+    for name, of, comment in (
+        ("histogram_total", _names_and_workers()[::-1], "run times of histogram_1m over all time; never falls"),
+        ("histogram_total_by", _either(), "histogram_total of a name at all workers, or of a worker with all names"),
+    ):
+        op.create_table(
+            name,
+            sa.Column("cluster_id", sa.SmallInteger(), nullable=False),
+            *of,
+            sa.Column("measure", sa.SmallInteger(), nullable=False, comment="1: run time (histograms.py)"),
+            sa.Column(
+                "slot", sa.SmallInteger(), nullable=False, comment="the first bound that is not less (histograms.py)"
+            ),
+            sa.Column("count", sa.BigInteger(), nullable=False),
+            sa.Column("sum", sa.Numeric(), nullable=False, comment="seconds, in whole microseconds: exact"),
+            sa.PrimaryKeyConstraint(
+                "cluster_id", *(column.name for column in of), "measure", "slot", name=op.f(f"pk_{name}")
+            ),
+            comment=comment,
+        )
+    op.execute(
+        "INSERT INTO rollup_total SELECT cluster_id, worker_id, name_id, type, sum(count) FROM rollup_1h "
+        "GROUP BY cluster_id, worker_id, name_id, type"
+    )
+    op.execute(
+        "INSERT INTO rollup_total_by SELECT cluster_id, by, id, type, sum(count) FROM rollup_1h_by GROUP BY cluster_id, by, id, type"
+    )
 
 
 # --- gaps and the completeness audit ---------------------------------------------------------------------------------
