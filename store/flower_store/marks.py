@@ -6,7 +6,7 @@ the next look.
 
 - **lost**: started by a process that is gone, or was restarted since.
 - **ended_unseen**: started by a process that had nothing active at a later heartbeat: the run has ended, untold
-  (`raise Ignore()`, or its end was lost).
+  (`raise Ignore()`, or its end was lost). It stays so when the worker goes afterwards.
 - **stuck**: received by a worker that is gone; or received, with no time to wait for, for too long.
 - **overdue**: its ETA has passed and nobody has started it.
 """
@@ -109,6 +109,9 @@ ORDER BY due_at, key LIMIT %(most)s
 # `begun_at` is the first heartbeat that was seen: of a first incarnation no proof that it began no earlier.
 # Times of one process are compared with times of the same host; only ETA and "too long" are held against our clock.
 # A worker of which nobody knows whether it lives (it sends no heartbeats and was not asked) is not gone.
+# A process that was idle has proved that the run ended, whatever became of it later: the mark itself keeps that, since
+# the process's row moves on or goes. The next process under the same pid proves nothing; where the audit has not weighed
+# its heartbeats yet, it is known by the rules of `intervals.py`.
 _JUDGE: LiteralString = """
 , gone AS (
   SELECT p.key, w.alive_until < now() - %(lost)s AS gone,
@@ -126,8 +129,23 @@ _JUDGE: LiteralString = """
         AND (o.begun_at <= p.started_at OR o.incarnation = 1)
         UNION ALL
         SELECT b.at, b.clock FROM process_beat b
+        LEFT JOIN process o ON o.worker_id = b.worker_id AND o.pid = b.pid
         WHERE b.worker_id = p.started_worker_id AND b.pid = p.started_pid AND b.active = 0
         AND b.stored_at < now() - %(unseen)s
+        AND NOT coalesce(o.incarnation > 1 AND o.begun_at > p.started_at AND o.begun_at <= b.at, false)
+        AND NOT coalesce(b.at > o.at AND (b.clock <= o.clock OR b.processed < o.processed), false)
+        AND NOT EXISTS (
+          SELECT FROM process_beat n WHERE n.worker_id = b.worker_id AND n.pid = b.pid
+          AND n.online AND n.processed = 0 AND n.at > p.started_at AND n.at <= b.at
+        )
+        UNION ALL
+        SELECT m.since, p.started_clock + 1 FROM task_mark m
+        WHERE m.cluster_id = %(cluster)s AND m.key = p.key AND m.kind = 'ended_unseen'
+        AND (m.state, m.last_at, m.last_clock) = (p.state, p.last_at, p.last_clock)
+        AND NOT EXISTS (
+          SELECT FROM process o WHERE o.worker_id = p.started_worker_id AND o.pid = p.started_pid
+          AND o.incarnation > 1 AND o.begun_at > p.started_at AND o.begun_at <= m.since
+        )
       ) i WHERE i.clock > p.started_clock AND i.at >= p.started_at - interval '1 s'
     ) END AS idle_at
   FROM piece p LEFT JOIN worker w
@@ -136,9 +154,9 @@ _JUDGE: LiteralString = """
   SELECT p.key, p.state, p.last_at, p.last_clock, m.*
   FROM piece p JOIN gone g USING (key) LEFT JOIN LATERAL (
     SELECT * FROM (VALUES
-      (1, 'lost', 'worker_restarted', g.restarted_at, p.state = 'STARTED' AND g.restarted_at IS NOT NULL),
-      (2, 'lost', 'worker_gone', g.gone_at, p.state = 'STARTED' AND g.gone),
-      (3, 'ended_unseen', 'worker_idle', g.idle_at, g.idle_at IS NOT NULL),
+      (1, 'ended_unseen', 'worker_idle', g.idle_at, g.idle_at IS NOT NULL),
+      (2, 'lost', 'worker_restarted', g.restarted_at, p.state = 'STARTED' AND g.restarted_at IS NOT NULL),
+      (3, 'lost', 'worker_gone', g.gone_at, p.state = 'STARTED' AND g.gone),
       (4, 'stuck', 'worker_gone', g.gone_at, p.state = 'RECEIVED' AND g.gone),
       (5, 'overdue', 'eta_passed', p.due_at, p.state <> 'STARTED' AND p.due_at < now() - %(overdue)s),
       (6, 'stuck', 'received_long_ago', p.received_at, p.state = 'RECEIVED' AND p.received_at < now() - %(stuck)s

@@ -18,6 +18,8 @@ pytestmark = pytest.mark.faults
 PATIENCE = 120.0
 STATE = "SELECT state FROM task WHERE key = %s"
 MARK = "SELECT kind, reason FROM task_mark WHERE key = %s"
+MARKS = "SELECT kind, reason FROM task_mark WHERE key = ANY(%s::uuid[])"
+PROCESSES = "SELECT count(*) FROM process p JOIN worker w ON w.id = p.worker_id WHERE w.hostname = 'one@here'"
 RUNS = """
 SELECT w.hostname FROM task_event e JOIN task t ON t.id = e.task_id JOIN worker w ON w.id = e.worker_id
 WHERE e.type = 3 AND t.key = %s ORDER BY e.at
@@ -117,6 +119,31 @@ def test_a_real_task_that_raises_ignore_is_marked_as_ended_unseen(
     eventually(lambda: query(STATE, task) == [("STARTED",)])
 
     eventually(lambda: query(MARK, task) == [("ended_unseen", "worker_idle")])
+
+
+@pytest.mark.usefixtures("collector")
+def test_real_tasks_that_were_ignored_stay_ended_when_their_worker_stops_and_starts_again(
+    send: Send, start: Callable[[str], Worker], query: Query
+) -> None:
+    ended = [("ended_unseen", "worker_idle")] * 3
+    worker = start("one@here")
+    tasks = [send("tests.ignore") for _ in range(3)]
+    eventually(lambda: query(MARKS, tasks) == ended, within=PATIENCE)
+
+    worker.stop()
+    # A task that another worker loses later: when it is marked, these were looked at again.
+    other = start("two@here")
+    lost = send("tests.endless")
+    eventually(lambda: query(STATE, lost) == [("STARTED",)])
+    other.kill()
+    eventually(lambda: query(MARK, lost) == [("lost", "worker_gone")], within=PATIENCE)
+    gone = query(MARKS, tasks)
+    start("one@here")
+    eventually(lambda: query(PROCESSES) == [(2,)])
+    start("two@here")
+    eventually(lambda: query(MARK, lost) == [("lost", "worker_restarted")], within=PATIENCE)
+
+    assert (gone, query(MARKS, tasks)) == (ended, ended)
 
 
 def states(query: Query, tasks: dict[str, str]) -> dict[str, str]:

@@ -126,6 +126,79 @@ def test_a_run_of_a_process_that_is_idle_since_has_ended_unseen(writer: Writer, 
     assert query(MARKS) == at_once
 
 
+def idle(writer: Writer, *, pid: int = 1) -> None:
+    """The task began, and its process has nothing to do any more: so it has ended."""
+    running(writer)
+    writer.write([], [a_heartbeat(5, clock=50, active=0, processed=1, pid=pid)])
+
+
+@pytest.mark.parametrize("audited", [True, False])
+def test_what_is_proved_to_have_ended_is_not_lost_when_its_worker_goes(
+    writer: Writer, query: Query, audited: bool
+) -> None:
+    idle(writer)
+    if audited:
+        completeness.audit(writer, grace=NOW)
+
+    query(GONE)
+    look(writer)
+
+    assert query(MARKS) == [("ended_unseen", "worker_idle")]
+
+
+@pytest.mark.parametrize("pid", [1, 2], ids=["under the same pid", "under another pid"])
+@pytest.mark.parametrize("processed", [0, 1])
+def test_what_is_proved_to_have_ended_is_not_lost_when_its_worker_is_restarted(
+    writer: Writer, query: Query, pid: int, processed: int
+) -> None:
+    idle(writer)
+    look(writer)
+    completeness.audit(writer, grace=NOW)
+    restarted = a_heartbeat(20, kind="online", clock=1, pid=pid)
+    writer.write([], [restarted, a_heartbeat(22, clock=9, pid=pid, active=processed, processed=processed)])
+
+    for _ in range(2):
+        look(writer)
+        completeness.audit(writer, grace=NOW)
+
+    assert query(MARKS) == [("ended_unseen", "worker_idle")]
+
+
+def test_what_is_proved_to_have_ended_stays_so_when_its_process_is_forgotten(writer: Writer, query: Query) -> None:
+    idle(writer)
+    completeness.audit(writer, grace=NOW)
+    look(writer)
+
+    query("DELETE FROM process RETURNING 1")
+    query(GONE)
+    look(writer)
+
+    assert query(MARKS) == [("ended_unseen", "worker_idle")]
+
+
+@pytest.mark.parametrize(
+    "beats",
+    [
+        [a_heartbeat(20, kind="online", clock=40), a_heartbeat(22, clock=60)],
+        [a_heartbeat(22, clock=60, processed=0)],
+    ],
+    ids=["which said that it came", "whose count fell"],
+)
+def test_the_idleness_of_a_later_process_under_the_same_pid_proves_nothing(
+    writer: Writer, query: Query, beats: list[WorkerEvent]
+) -> None:
+    running(writer)
+    completeness.audit(writer, grace=NOW)
+    writer.write([], beats)
+
+    look(writer)
+    before = query(MARKS)
+    completeness.audit(writer, grace=NOW)
+    look(writer)
+
+    assert (before, query(MARKS)) == ([], [("lost", "worker_restarted")])
+
+
 @pytest.mark.parametrize(
     "beat", [a_heartbeat(1.5, clock=15), a_heartbeat(9, clock=50, pid=2), a_heartbeat(9, clock=50, worker="celery@b")]
 )
