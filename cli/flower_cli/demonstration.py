@@ -81,7 +81,7 @@ def _start(
     broker = tree.serve("the broker", Broker(home / "broker", wait=stop.pause))
     # With the application, so that a task that is sent from here takes its routes, and with its results.
     cluster = {"broker": broker, "app": workload.APP, "result_backend": broker, "spool_dir": str(home / "spool")}
-    pair.start(tree, database, logs_in=logs_in, **cluster)
+    pair.start(tree, database, logs_in=logs_in, changes=cluster)
     celery = {"CELERY_BROKER_URL": broker, "CELERY_RESULT_BACKEND": broker, "RATE": str(rate), "TMPDIR": str(scratch)}
     environment = machine.environment(celery, without=OWN_NAMES)
     tree.run(*(_worker(worker, environment, logs_in) for worker in workload.WORKERS))

@@ -41,6 +41,9 @@ def api() -> None:
 class Flower(click.Group):
     """The commands by name; an unknown one is refused with the nearest."""
 
+    def __init__(self, name: str, *, help: str | None = None) -> None:  # noqa: A002 - click's name
+        super().__init__(name, help=help, context_settings={"help_option_names": ["-h", "--help"]})
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """In the order in which a newcomer needs them."""
         return list(COMMANDS)

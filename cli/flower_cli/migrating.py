@@ -5,8 +5,8 @@ import structlog
 import flower_migrations
 from flower_cli import errors, logs, named_database
 from flower_cli.configuration import Configuration
-from flower_store import database
 from flower_store import errors as store_errors
+from flower_store import schema
 from flower_store.settings import SettingError
 
 
@@ -16,7 +16,7 @@ def run(configuration: Configuration) -> None:
     url = named_database.settings(configuration).database_url
     upgrade(configuration, url)
     log: structlog.stdlib.BoundLogger = structlog.get_logger("flower")
-    log.info("database migrated", database=database.shown(url))
+    log.info("database is at this build's schema", revision=schema.REVISION)
 
 
 def upgrade(configuration: Configuration, url: str) -> None:

@@ -7,7 +7,7 @@ started again if it ends by itself.
 import errno
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -49,7 +49,7 @@ def _run(configuration: Configuration, tree: Machine, pair: "Pair", *, stop: Sto
     if not url:
         url = tree.serve("PostgreSQL", embedded_postgres(configuration, "up", stop=stop))
     tree.migrate(url)
-    pair.start(tree, url, **_spool(configuration))
+    pair.start(tree, url, changes=_spool(configuration))
     pair.await_ready(tree)
     progress.say(f"Flower is up at {pair.api.url}")
     tree.watch()
@@ -94,9 +94,11 @@ class Pair:
             Place(api.address, api.port or process.free_port(), api.root),
         )
 
-    def start(self, tree: Machine, database_url: str, *, logs_in: Path | None = None, **changes: object) -> None:
+    def start(
+        self, tree: Machine, database_url: str, *, logs_in: Path | None = None, changes: Mapping[str, object]
+    ) -> None:
         """Start both; `changes` are settings that the composition decides, such as the demo's broker."""
-        collecting = changes | {"collector_port": self.collector.port}
+        collecting = {**changes, "collector_port": self.collector.port}
         tree.run(self._child("collector", (CollectorSettings, RetentionSettings), logs_in, collecting, database_url))
         tree.run(self._child("api", (ApiSettings,), logs_in, {"port": self.api.port}, database_url))
 

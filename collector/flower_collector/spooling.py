@@ -37,7 +37,8 @@ def opened(
         kept = opening.spool.take_gaps()
     except (OSError, RuntimeError, sqlite3.Error, spool.Broken) as error:
         metrics.spool_failures.inc()
-        log.warning(spooler.NO_SPOOL, reason=str(error), memory=settings.buffer_max_bytes, then=WITHOUT)
+        reason = f"spool_dir {settings.spool_dir} cannot be used: {error}"
+        log.warning(spooler.NO_SPOOL, reason=reason, memory=settings.buffer_max_bytes, then=WITHOUT)
         return None
     for path in opening.set_aside:
         metrics.spool_failures.inc()

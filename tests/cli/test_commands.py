@@ -143,3 +143,11 @@ def test_the_console_scripts_start() -> None:
         answer = subprocess.run([path, "--help"], capture_output=True, text=True, check=True)
 
         assert f"Usage: {script}" in answer.stdout
+
+
+@pytest.mark.parametrize("arguments", [("-h",), ("--help",), ("up", "-h")])
+def test_help_has_a_short_name(flower: Run, arguments: tuple[str, ...]) -> None:
+    result = flower(*arguments)
+
+    assert result.exit_code == 0
+    assert result.output.startswith("Usage: flower")

@@ -21,7 +21,7 @@ def test_migrate_brings_a_database_to_this_build_and_may_be_repeated(flower: Run
     second = flower("migrate", FLOWER_DATABASE_URL=empty_database_url)
 
     assert (first.exit_code, second.exit_code) == (0, 0)
-    assert "database migrated" in first.output
+    assert "database is at this build's schema" in first.output
 
 
 @pytest.mark.parametrize(
