@@ -25,7 +25,7 @@ FLOWER = "Flower 2.2.0"
 
 def main(options: Options) -> None:
     told = Report("api", options)
-    sizes = options.choose(quick=(100_000,), usual=(1_000_000,), full=(1_000_000, 10_000_000))
+    sizes = options.choose(quick=(100_000,), medium=(1_000_000,), full=(1_000_000, 10_000_000))
     if options.flower2:
         _flower2(told, options)
     with servers.postgres() as postgres:
@@ -40,7 +40,7 @@ def main(options: Options) -> None:
 
 
 def _flower2(told: Report, options: Options) -> None:
-    tasks = options.choose(quick=10_000, usual=flower2.DEFAULT_TASKS, full=flower2.DEFAULT_TASKS)
+    tasks = options.choose(quick=10_000, medium=flower2.DEFAULT_TASKS, full=flower2.DEFAULT_TASKS)
     told.note(f"{FLOWER} holds {tasks:,} tasks")
     variables = {"FLOWER_UNAUTHENTICATED_API": "true"}
     with servers.rabbit() as node, servers.vhost(node) as url, flower2.running(url, variables=variables) as flower:
@@ -69,7 +69,7 @@ def _ours(told: Report, options: Options, database: str, size: int) -> None:
             if shape.aim is not None and worst > shape.aim:
                 told.note(f"missed: {name} p95 {worst:.0f} ms, aim {shape.aim:.0f}")
         client.close()
-        seconds = options.choose(quick=3.0, usual=10.0, full=10.0)
+        seconds = options.choose(quick=3.0, medium=10.0, full=10.0)
         for _ in range(options.runs):
             rate = asking.rate(api.port, api.process.pid, native[0].paths[0], connections=8, seconds=seconds)
             told.add(f"{size:,}: lists of 50 a second", rate.wall, unit="requests/s")
@@ -80,8 +80,8 @@ def _ours(told: Report, options: Options, database: str, size: int) -> None:
 
 
 def _times(client: Client, options: Options, shape: Shape) -> Times:
-    requests = options.choose(quick=20, usual=100, full=200)
-    found = client.times(shape.paths, requests=requests, seconds=options.choose(quick=1.0, usual=4.0, full=10.0))
+    requests = options.choose(quick=20, medium=100, full=200)
+    found = client.times(shape.paths, requests=requests, seconds=options.choose(quick=1.0, medium=4.0, full=10.0))
     if found.statuses != frozenset({200}):
         raise RuntimeError(f"{shape.name}: answered with {sorted(found.statuses)}")
     return found

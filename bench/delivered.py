@@ -17,7 +17,7 @@ from bench.stage.report import Report
 
 def main(options: Options) -> None:
     report = Report("delivered", options)
-    tasks = options.choose(quick=2_500, usual=25_000, full=240_000)
+    tasks = options.choose(quick=2_500, medium=25_000, full=240_000)
     with servers.postgres() as postgres, servers.rabbit() as node:
         for number in range(options.runs):
             traffic = Traffic(tasks=tasks, seed=number + 1, start=time.time() - tasks / 1_000)

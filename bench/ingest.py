@@ -26,7 +26,7 @@ PREFETCH = CollectorSettings().batch_size * PREFETCHED_BATCHES
 
 def main(options: Options) -> None:
     report = Report("ingest", options)
-    tasks = options.choose(quick=5_000, usual=25_000, full=125_000)
+    tasks = options.choose(quick=5_000, medium=25_000, full=125_000)
     with servers.postgres() as postgres, servers.rabbit() as node:
         for number in range(options.runs):
             for contestant in (_ours, _loop, _loop_without_acknowledgements):

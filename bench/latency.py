@@ -28,7 +28,7 @@ PAUSE = 0.05
 
 def main(options: Options) -> None:
     report = Report("latency", options)
-    seconds = options.choose(quick=6.0, usual=20.0, full=120.0)
+    seconds = options.choose(quick=6.0, medium=20.0, full=120.0)
     report.note(f"{seconds:.0f} s at each rate; a probe not seen for {PATIENCE:.0f} s counts as that long")
     with servers.postgres() as postgres, servers.rabbit() as node:
         for _ in range(options.runs):

@@ -17,7 +17,7 @@ FLOWERS_RATE = 2_000.0
 
 def main(options: Options) -> None:
     report = Report("memory", options)
-    marks = options.choose(quick=(1_000, 5_000), usual=(10_000, 40_000), full=(100_000, 2_000_000))
+    marks = options.choose(quick=(1_000, 5_000), medium=(10_000, 40_000), full=(100_000, 2_000_000))
     with servers.rabbit() as node:
         with servers.postgres() as postgres, servers.database(postgres) as database, servers.vhost(node) as url:
             _ours(report, url, database, marks)

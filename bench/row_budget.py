@@ -21,7 +21,7 @@ LOG_ROWS = 4
 
 def main(options: Options) -> None:
     report = Report("row_budget", options)
-    tasks = options.choose(quick=5_000, usual=50_000, full=500_000)
+    tasks = options.choose(quick=5_000, medium=50_000, full=500_000)
     with servers.postgres() as postgres, servers.database(postgres) as database:
         with servers.rabbit() as node, servers.vhost(node) as url:
             _fill(url, database, tasks)

@@ -28,7 +28,7 @@ BYTES_A_TASK = 3_000
 
 def main(options: Options) -> None:
     report = Report("scale", options)
-    tasks = options.choose(quick=2_500, usual=10_000, full=50_000)
+    tasks = options.choose(quick=2_500, medium=10_000, full=50_000)
     with servers.postgres() as postgres, servers.rabbit() as node:
         for number in range(options.runs):
             for collectors in (1, 2):
@@ -42,7 +42,7 @@ def main(options: Options) -> None:
 
 def _grow(report: Report, options: Options, node: RabbitMQ, database: str, tasks: int) -> None:
     sizes = options.choose(
-        quick=(10_000, 30_000), usual=(100_000, 300_000, 1_000_000), full=(1_000_000, 3_000_000, 10_000_000)
+        quick=(10_000, 30_000), medium=(100_000, 300_000, 1_000_000), full=(1_000_000, 3_000_000, 10_000_000)
     )
     _drained(node, database, _traffic(tasks, 99), 1)
     for size in sizes:

@@ -69,7 +69,7 @@ def copied(connection: psycopg.Connection, events: Sequence[TaskEvent]) -> float
 
 def main(options: Options) -> None:
     report = Report("store_write", options)
-    tasks = options.choose(quick=5_000, usual=25_000, full=100_000)
+    tasks = options.choose(quick=5_000, medium=25_000, full=100_000)
     with servers.postgres() as server, servers.database(server) as url:
         writer = Writer(StoreSettings(database_url=url), cluster="bench")
         writer.ensure_partitions(NOON)

@@ -27,9 +27,9 @@ Place = Callable[[], AbstractContextManager[tuple[str, Flower2]]]
 
 def measure(report: Report, options: Options, *, of: str) -> None:
     """Below its task limit and past it; `of` is the series that is set in relation to it."""
-    seconds = options.choose(quick=6.0, usual=12.0, full=60.0)
-    steps = options.choose(quick=3, usual=4, full=6)
-    limit = options.choose(quick=2_000, usual=25_000, full=flower2.DEFAULT_TASKS)
+    seconds = options.choose(quick=6.0, medium=12.0, full=60.0)
+    steps = options.choose(quick=3, medium=4, full=6)
+    limit = options.choose(quick=2_000, medium=25_000, full=flower2.DEFAULT_TASKS)
     report.note(f"Flower: {seconds:.0f} s at each rate, {steps} rates; past its limit means past {limit:,} tasks")
     with servers.rabbit() as node:
         for _ in range(options.runs):

@@ -18,8 +18,8 @@ MOST_OPEN = 64
 """Descriptors: a connection for each of its threads, one more while it is renewed, its port and its clients."""
 
 SETTLED = 240
-"""Looks at one process, two minutes of them, before its growth says anything: until then caches and allocators fill, and
-on a busy machine a backlog that came late is read."""
+"""Looks at one process, two minutes of them, before its growth says anything: until then caches and allocators fill,
+and on a busy machine a backlog that came late is read."""
 
 MOST_GROWN = 20 * MEGABYTE
 MOST_OPENED = 12
