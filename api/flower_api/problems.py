@@ -11,8 +11,9 @@ import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.handlers import BaseRouteHandler
 
-from flower_api import wire
+from flower_api import rules, wire
 from flower_store import errors
 
 AnyRequest = Request[Any, Any, Any]
@@ -42,7 +43,7 @@ class Problems:
 
     def handle(self, request: AnyRequest, error: Exception) -> Response[Any]:
         """The exception handler of the whole application."""
-        problem = _problem(error, request_id=wire.request_id(request.scope))
+        problem = _problem(error, request_id=wire.request_id(request.scope), handler=request.scope.get("route_handler"))
         if problem.status == http.HTTPStatus.INTERNAL_SERVER_ERROR:
             _log.error("request failed", path=request.url.path, request=problem.request, exc_info=error)
         return self._response(request, problem, headers=_headers(error))
@@ -68,17 +69,17 @@ class Problems:
         )
 
 
-def _problem(error: Exception, *, request_id: str) -> Problem:
-    status, detail = _told(error)
+def _problem(error: Exception, *, request_id: str, handler: BaseRouteHandler | None) -> Problem:
+    status, detail = _told(error, handler)
     title = http.HTTPStatus(status).phrase
     return Problem(title=title, status=status, detail=detail, request=request_id)
 
 
-def _told(error: Exception) -> tuple[int, str]:
+def _told(error: Exception, handler: BaseRouteHandler | None) -> tuple[int, str]:
     """The status and a sentence that may leave the house."""
     match error:
         case ValidationException():
-            return 400, _invalid(error)
+            return 400, _invalid(error, handler)
         case HTTPException() if error.status_code != http.HTTPStatus.INTERNAL_SERVER_ERROR:
             return error.status_code, error.detail
         case errors.StatementTimeout():
@@ -91,9 +92,10 @@ def _told(error: Exception) -> tuple[int, str]:
             return 500, "this failed, and the log of this process says why"
 
 
-def _invalid(error: ValidationException) -> str:
+def _invalid(error: ValidationException, handler: BaseRouteHandler | None) -> str:
     """Each field and its rule; Litestar keeps them apart from its sentence."""
-    told = [f"{one['key']}: {one['message']}" for one in _entries(error.extra)]
+    found = [(one["key"], one["message"]) for one in _entries(error.extra)]
+    told = [f"{key}: {rules.told(handler, key, message) if handler else message}" for key, message in found]
     return "; ".join(told) or error.detail
 
 

@@ -50,7 +50,10 @@ class RateLimit(_OfName, frozen=True, kw_only=True, tag="rate_limit"):
     At one worker, or at all.
     """
 
-    rate_limit: Annotated[str, Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,9})?(/[smh])?$")]
+    rate_limit: Annotated[
+        str,
+        Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,9})?(/[smh])?$", description="a number, alone or with /s, /m or /h: 10/m"),
+    ]
 
 
 class TimeLimit(_OfName, frozen=True, kw_only=True, tag="time_limit"):
