@@ -19,6 +19,8 @@ class _Queue(msgspec.Struct):
 class _Pool(msgspec.Struct):
     implementation: str = ""
     max_concurrency: int | None = msgspec.field(default=None, name="max-concurrency")
+    processes: object = None
+    """A list of process ids where the pool has processes; it follows their number, which `max-concurrency` does not."""
 
 
 class _Stats(msgspec.Struct):
@@ -59,7 +61,7 @@ def row(worker: WorkerRecord) -> FleetRow:
         pid=worker.pid,
         # "celery.concurrency.prefork:TaskPool" is the prefork pool to everybody.
         pool=pool.implementation.partition(":")[0].rpartition(".")[2] or None,
-        processes=pool.max_concurrency,
+        processes=len(pool.processes) if isinstance(pool.processes, list) else pool.max_concurrency,
         active=worker.active if worker.online else None,
         processed=worker.processed,
         load=worker.loadavg if worker.online else (),
