@@ -25,7 +25,7 @@ def test_the_pool_has_the_processes_that_it_has_now(pool: object, processes: int
 def a_worker(replies: dict[str, object]) -> WorkerRecord:
     now = datetime.now(UTC)
     return WorkerRecord(
-        id=1, hostname="celery@a", online=True, pid=1, heartbeat_at=now, offline_at=None, seen_at=now, freq=2.0, clock=1,
-        active=0, processed=0, loadavg=(), sw_ident="py-celery", sw_ver="5.7.0", sw_sys="Linux", replies=replies,
+        id=1, hostname="celery@a", online=True, pid=1, heartbeat_at=now, offline_at=None, seen_at=now, freq=2.0,
+        clock=1, active=0, processed=0, loadavg=(), sw_ident="py-celery", sw_ver="5.7.0", sw_sys="Linux", replies=replies,
         replied_at=now,
     )  # fmt: skip
