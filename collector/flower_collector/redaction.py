@@ -132,7 +132,8 @@ def of(settings: CollectorSettings) -> Redaction | None:
     whole = (frozenset() if settings.store_args else _ARGUMENTS) | (frozenset() if settings.store_results else _RESULTS)
     if not (settings.redact or settings.redact_values or whole):
         return None
-    words = tuple(word for word in settings.redact if word != EVERYTHING)
+    # A word is found anywhere in a name; whoever writes it as a pattern, `*token*` or `pass*`, gets no less.
+    words = tuple(word.strip(EVERYTHING) for word in settings.redact if word != EVERYTHING)
     values = re.compile(settings.redact_values) if settings.redact_values else None
     return Redaction(Names(words), values, whole, everything=EVERYTHING in settings.redact)
 

@@ -233,9 +233,11 @@ class CollectorSettings:
 
     def _check_redaction(self) -> None:
         for word in self.redact:
-            if word != EVERYTHING and not _REDACTABLE.fullmatch(word):
+            if word != EVERYTHING and not _REDACTABLE.fullmatch(word.strip(EVERYTHING)):
                 raise SettingError(
-                    "redact", word, "must be part of a name: letters, digits and inner _ - .; or * alone"
+                    "redact",
+                    word,
+                    "must be part of a name: letters, digits and inner _ - ., with or without * around it; or * alone",
                 )
         try:
             pattern = re.compile(self.redact_values)

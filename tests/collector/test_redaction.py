@@ -105,6 +105,19 @@ def test_separators_and_case_make_no_difference(rule: str, name: str) -> None:
     assert found["text"] == HIDDEN
 
 
+@pytest.mark.parametrize("pattern", ["pass*", "*pass*", "*pass"])
+def test_a_pattern_hides_no_less_than_its_word(pattern: str) -> None:
+    assert redacted(CollectorSettings(redact=(pattern,)), kwargs="{'my_password': 'x', 'b': 2}").fields["kwargs"] == (
+        "{'my_password': [redacted], 'b': 2}"
+    )
+
+
+@pytest.mark.parametrize("pattern", ["**", "pa*ss", "*-*", "* *"])
+def test_a_pattern_without_a_word_is_refused(pattern: str) -> None:
+    with pytest.raises(SettingError, match="must be part of a name"):
+        CollectorSettings(redact=(pattern,))
+
+
 def test_a_key_that_celery_cut_counts_as_named() -> None:
     assert redacted(PASSWORDS, kwargs="{'my...': 'x'}").fields["kwargs"] == "{'my...': [redacted]}"
 

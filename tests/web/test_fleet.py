@@ -26,6 +26,7 @@ def a_worker(replies: dict[str, object]) -> WorkerRecord:
     now = datetime.now(UTC)
     return WorkerRecord(
         id=1, hostname="celery@a", online=True, pid=1, heartbeat_at=now, offline_at=None, seen_at=now, freq=2.0,
-        clock=1, active=0, processed=0, loadavg=(), sw_ident="py-celery", sw_ver="5.7.0", sw_sys="Linux", replies=replies,
+        clock=1,
+        active=0, processed=0, loadavg=(), sw_ident="py-celery", sw_ver="5.7.0", sw_sys="Linux", replies=replies,
         replied_at=now,
     )  # fmt: skip
