@@ -2,20 +2,26 @@
 
 from typing import Any
 
-from litestar import Request
+from litestar.connection import ASGIConnection
 
 from flower_api import wire
+from flower_api.access import principal as principals
 
-ANONYMOUS = "anonymous"
-"""Who asks, as long as nobody can log in."""
+_Connection = ASGIConnection[Any, Any, Any, Any]
 
 MAX_REASON = 1_000
 """Characters of a reason."""
 
 
-def origin(request: Request[Any, Any, Any]) -> str:
-    """The address that asked, the one that a proxy says it asked for, and the request's id in the log."""
+def actor(request: _Connection) -> str:
+    """The name of whoever asks."""
+    return principals.of(request).name
+
+
+def origin(request: _Connection) -> str:
+    """The address that asked, the one that a proxy says it asked for, by which way, and the request's id in the log."""
     client = request.client.host if request.client else "a local socket"
     forwarded = request.headers.get("x-forwarded-for", "")[:200]
     said = f", for {forwarded} by its own word" if forwarded else ""
-    return f"{client}{said}, request {wire.request_id(request.scope)}"
+    way = principals.of(request).via
+    return ", ".join(filter(None, (f"{client}{said}", way, f"request {wire.request_id(request.scope)}")))

@@ -15,7 +15,7 @@ from datetime import timedelta
 from litestar.exceptions import HTTPException
 
 from flower_api.live import Away, Full, Live, Subscription
-from flower_api.reads import Reads
+from flower_api.reads import Pool
 from flower_store import errors, outbox
 from flower_store.outbox import Asked
 from flower_store.reads import commands
@@ -46,8 +46,8 @@ class NotTaken(HTTPException):
 class Control:
     """Asks, and waits for the end. `endings` tells of clusters in which a command has ended."""
 
-    def __init__(self, reads: Reads, endings: Live) -> None:
-        self._reads = reads
+    def __init__(self, pool: Pool, endings: Live) -> None:
+        self._pool = pool
         self._endings = endings
 
     async def ask(self, asked: Asked, *, reply_within: timedelta = REPLY_WITHIN) -> CommandRecord:
@@ -63,7 +63,7 @@ class Control:
 
     async def _issue(self, asked: Asked) -> outbox.Issued:
         try:
-            async with self._reads.connect() as connection:
+            async with self._pool.connect() as connection:
                 return await outbox.issue(connection, asked, expires=TAKEN_WITHIN)
         except errors.Unavailable as error:
             raise HTTPException(PERHAPS, status_code=503) from error
@@ -90,14 +90,14 @@ class Control:
     async def _read(self, cluster_id: int, command_id: int) -> CommandRecord | None:
         """The command; None while the database is away, which the command outlives."""
         try:
-            async with self._reads.connect() as connection:
+            async with self._pool.connect() as connection:
                 return await commands.one(connection, cluster_id, command_id)
         except errors.Unavailable:
             return None
 
     async def _withdrawn(self, command_id: int) -> bool:
         try:
-            async with self._reads.connect() as connection:
+            async with self._pool.connect() as connection:
                 return await outbox.withdraw(connection, command_id)
         except errors.Unavailable:
             return False

@@ -14,6 +14,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import BaseRouteHandler
 
 from flower_api import rules, wire
+from flower_api.access.strangers import Stranger
 from flower_store import errors
 
 AnyRequest = Request[Any, Any, Any]
@@ -38,7 +39,7 @@ class Problems:
     def __init__(self, *, root: str, error_page: ErrorPage | None = None) -> None:
         self._api = f"{root}/api/"
         self._native = f"{root}/api/v1/"
-        self._table = f"{root}/tasks/datatable"
+        self._plain = frozenset({f"{root}/tasks/datatable", f"{root}/metrics"})
         self._error_page = error_page
 
     def handle(self, request: AnyRequest, error: Exception) -> Response[Any]:
@@ -46,11 +47,26 @@ class Problems:
         problem = _problem(error, request_id=wire.request_id(request.scope), handler=request.scope.get("route_handler"))
         if problem.status == http.HTTPStatus.INTERNAL_SERVER_ERROR:
             _log.error("request failed", path=request.url.path, request=problem.request, exc_info=error)
+        if isinstance(error, Stranger):
+            return self._stranger(request, problem)
         return self._response(request, problem, headers=_headers(error))
+
+    def _stranger(self, request: AnyRequest, problem: Problem) -> Response[Any]:
+        """As Flower: nothing on its API; on its pages a challenge, for who is no browser and sees no login page."""
+        path = request.url.path
+        if path.startswith(self._native):
+            return self._response(request, problem, headers={})
+        if path.startswith(self._api):
+            return Response(b"", status_code=problem.status, media_type="text/plain")
+        if self._error_page is not None and "text/html" in request.headers.get("accept", ""):
+            return self._error_page(request, problem)
+        # A browser's script gets none: the browser itself would ask for the password, over the page.
+        challenge = {} if "sec-fetch-mode" in request.headers else {"WWW-Authenticate": 'Basic realm="flower"'}
+        return Response(b"Access denied", status_code=problem.status, media_type="text/html", headers=challenge)
 
     def _response(self, request: AnyRequest, problem: Problem, *, headers: dict[str, str]) -> Response[Any]:
         path = request.url.path
-        if path == self._table or (path.startswith(self._api) and not path.startswith(self._native)):
+        if path in self._plain or (path.startswith(self._api) and not path.startswith(self._native)):
             return Response(
                 problem.detail.encode(errors="replace"),
                 status_code=problem.status,

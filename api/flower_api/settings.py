@@ -10,6 +10,7 @@ from itertools import pairwise
 from prometheus_client import Histogram
 from prometheus_client.utils import floatToGoString
 
+from flower_api.access import grants, passwords
 from flower_store.settings import SettingError, setting
 
 _LARGEST_PORT = 65_535
@@ -25,13 +26,24 @@ class ApiSettings:
 
     address: str = setting(
         "127.0.0.1",
-        help="Address to listen on; 0.0.0.0 is all of them, and needs unauthenticated_api.",
+        help="Address to listen on; 0.0.0.0 is all of them, and needs a login or unauthenticated_api.",
     )
     port: int = setting(5555, help="Port to listen on; 0 takes a free one.")
     url_prefix: str = setting("", help="Path under which everything is served, such as /flower.")
     unauthenticated_api: bool = setting(
         False,
         help="Answer anybody who can reach the port: without it only this machine is answered.",
+    )
+    basic_auth: tuple[str, ...] = setting(
+        (),
+        secret=True,
+        metavar="USER:PASSWORD,…",
+        help="Who may log in, as Flower's option; in place of a password may stand what `flower hash-password` prints.",
+    )
+    role: tuple[str, ...] = setting(
+        (),
+        metavar="ROLE=PATTERN,…",
+        help="Roles by name or e-mail, such as admin=alice,operator/prod=*@example.com; without any, all are admins.",
     )
     read_only: bool = setting(False, help="Refuse every request that would change something, as Flower's option did.")
     task_runtime_metric_buckets: tuple[str, ...] = setting(
@@ -66,10 +78,23 @@ class ApiSettings:
                 raise SettingError(name, getattr(self, name), "must be longer than nothing")
         if self.url_prefix.strip("/") and not _PREFIX.fullmatch(self.url_prefix.strip("/")):
             raise SettingError("url_prefix", self.url_prefix, "must be a path of letters, digits and . _ ~ -")
-        if not (self.unauthenticated_api or is_loopback(self.address)):
+        self._check_access()
+
+    def _check_access(self) -> None:
+        try:
+            passwords.parsed(self.basic_auth)
+        except passwords.BadUser as error:
+            raise SettingError("basic_auth", "…", str(error)) from None
+        try:
+            grants.parsed(self.role)
+        except grants.BadRule as error:
+            raise SettingError("role", ",".join(self.role), str(error)) from None
+        if self.role and not self.access_configured:
+            raise SettingError("role", ",".join(self.role), "gives roles to users, and there are none: see basic_auth")
+        if not (self.unauthenticated_api or self.access_configured or is_loopback(self.address)):
             rule = (
-                "must be a loopback address such as 127.0.0.1, because nothing else protects the API yet; "
-                "turn on unauthenticated_api to let everybody in who can reach the port"
+                "must be a loopback address such as 127.0.0.1, because nothing else protects the API; set basic_auth, "
+                "or turn on unauthenticated_api to let everybody in who can reach the port"
             )
             raise SettingError("address", self.address, rule)
 
@@ -95,6 +120,11 @@ class ApiSettings:
         """Upper bounds of run times in seconds; the last is infinite."""
         bounds = tuple(float(word) for word in self.task_runtime_metric_buckets)
         return bounds if math.isinf(bounds[-1]) else (*bounds, math.inf)
+
+    @property
+    def access_configured(self) -> bool:
+        """Whether one has to come in by a login or a token."""
+        return bool(self.basic_auth)
 
     @property
     def root(self) -> str:

@@ -3,11 +3,14 @@
 The form is that of the WHATWG HTML standard, "Server-sent events".
 """
 
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import msgspec
-from litestar import get
+from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.exceptions import ServiceUnavailableException
 from litestar.openapi.datastructures import ResponseSpec
@@ -15,6 +18,7 @@ from litestar.params import FromQuery
 from litestar.response import Stream
 
 from flower_api import arguments, live
+from flower_api.access.guard import Guard
 from flower_api.live import Live, Subscription
 from flower_api.reads import Reads
 from flower_api.settings import ApiSettings
@@ -33,6 +37,10 @@ class Event(msgspec.Struct, frozen=True):
     data: str
 
 
+async def _always() -> bool:
+    return True
+
+
 @get(
     "/events/stream",
     guards=[arguments.only("c")],
@@ -47,6 +55,7 @@ class Event(msgspec.Struct, frozen=True):
     tags=["live"],
 )
 async def stream(
+    request: Request[Any, Any, Any],
     reads: NamedDependency[Reads],
     hub: NamedDependency[Live],
     api_settings: NamedDependency[ApiSettings],
@@ -60,15 +69,23 @@ async def stream(
         raise ServiceUnavailableException(detail="changes cannot be heard now: ask again") from error
     except live.Full as error:
         raise ServiceUnavailableException(detail="too many event streams are open: ask again") from error
+    guard: Guard = request.app.state.guard
+    allowed = partial(guard.still, request)
     return Stream(
-        messages(hub, subscription, quiet=api_settings.live_interval),
+        messages(hub, subscription, quiet=api_settings.live_interval, allowed=allowed),
         media_type="text/event-stream",
         headers=_HEADERS,
     )
 
 
-async def messages(hub: Live, subscription: Subscription, *, quiet: timedelta) -> AsyncGenerator[bytes]:
-    """The stream's bytes, until it is to end. What happens in the quiet time is told at its end, never lost."""
+async def messages(
+    hub: Live, subscription: Subscription, *, quiet: timedelta, allowed: Callable[[], Awaitable[bool]] = _always
+) -> AsyncGenerator[bytes]:
+    """The stream's bytes, until it is to end. What happens in the quiet time is told at its end, never lost.
+
+    Whoever listens is asked for again in the rhythm of the heartbeat: no stream outlives its token or session for long.
+    """
+    asked = time.monotonic()
     try:
         yield _event("changed", subscription.version)
         while not subscription.ended.is_set():
@@ -76,6 +93,10 @@ async def messages(hub: Live, subscription: Subscription, *, quiet: timedelta) -
             heard = await subscription.news(HEARTBEAT)
             if subscription.ended.is_set():
                 return
+            if time.monotonic() - asked >= HEARTBEAT.total_seconds():
+                if not await allowed():
+                    return
+                asked = time.monotonic()
             yield _told(subscription) if heard else b":\n\n"
     finally:
         hub.leave(subscription)

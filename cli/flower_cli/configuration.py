@@ -46,7 +46,8 @@ class Configuration:
     @property
     def mask(self) -> masking.Mask:
         """Hides the secrets that were given, and the passwords within them, wherever they turn up."""
-        return masking.Mask(str(self.values[name]) for name in self.values if self.declared[name].secret)
+        secret = [value for name, value in self.values.items() if self.declared[name].secret]
+        return masking.Mask(word for value in secret for word in _secrets(value))
 
     def variables(self, *rooms: type, **changes: object) -> dict[str, str]:
         """The `FLOWER_*` variables that give a process of our own these rooms' values."""
@@ -80,6 +81,14 @@ def gather(
         values={name: _parsed(known[name], one) for name, one in given.items()},
         ignored=_first_of_each((*flags.ignored, *from_environment.ignored, *from_file.ignored)),
     )
+
+
+def _secrets(value: object) -> Iterable[str]:
+    """Of a list each word, and of `user:password` the password alone, too."""
+    for word in value if isinstance(value, tuple) else ():
+        yield from (str(word), str(word).partition(":")[2])
+    if not isinstance(value, tuple):
+        yield str(value)
 
 
 def _parsed(declaration: Declaration, given: Given) -> object:

@@ -33,7 +33,6 @@ REMARKS: Mapping[str, str] = MappingProxyType(
             (
                 "auth",
                 "auth_provider",
-                "basic_auth",
                 "broker_api",
                 "ca_certs",
                 "certfile",
@@ -61,9 +60,7 @@ REMARKS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-GUARDS = frozenset(
-    {"auth", "auth_provider", "basic_auth", "ca_certs", "certfile", "keyfile", "oauth2_key", "oauth2_secret"}
-)
+GUARDS = frozenset({"auth", "auth_provider", "ca_certs", "certfile", "keyfile", "oauth2_key", "oauth2_secret"})
 """Options that keep strangers out: who gave one must not find the dashboard open to the network."""
 
 # Flower counted these in milliseconds. As seconds, its default of 1000 would be a quarter of an hour.

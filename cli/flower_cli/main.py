@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import click
 
+from flower_api.access import passwords
 from flower_api.settings import ApiSettings
 from flower_cli import documentation, environment, errors, rooms, suggestions
 from flower_cli.options import SettingsCommand
@@ -145,6 +146,20 @@ def reference() -> click.Command:
     )
 
 
+def hash_password() -> click.Command:
+    """`flower hash-password`."""
+    return click.Command(
+        "hash-password",
+        callback=_print_hash,
+        params=[click.Option(["--password"], prompt=True, hide_input=True, confirmation_prompt=True, hidden=True)],
+        help="Ask for a password and print its hash, which --basic-auth takes in its place: user:scrypt:…",
+    )
+
+
+def _print_hash(password: str) -> None:
+    click.echo(passwords.hashed(password))
+
+
 def version() -> click.Command:
     """`flower version`."""
     return click.Command(
@@ -164,6 +179,7 @@ COMMANDS: Mapping[str, Callable[[], click.Command]] = MappingProxyType(
         "retention": retention,
         "config": config,
         "reference": reference,
+        "hash-password": hash_password,
         "version": version,
     }
 )

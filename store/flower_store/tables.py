@@ -639,6 +639,24 @@ api_token = Table(
     _time("used_at"),
 )
 
+access_attempt = Table(
+    "access_attempt",
+    metadata,
+    Column("key", LargeBinary, primary_key=True, comment="digest of what is counted: an address, a name, both"),
+    _time("since", null=False),
+    Column("count", Integer, nullable=False),
+    comment="attempts to get in, so that all replicas together let nobody guess (throttle.py)",
+)
+
+session_end = Table(
+    "session_end",
+    metadata,
+    Column("key", Text, primary_key=True, comment="session:id, or subject:who for all that began before"),
+    _now("ended_at"),
+    _time("until", null=False),
+    comment="sessions that were ended before their time; until: no such session can live longer",
+)
+
 saved_view = Table(
     "saved_view",
     metadata,

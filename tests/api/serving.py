@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import httpx
 from litestar.types import ControllerRouterHandler
 
+from flower_api.access import rules
 from flower_api.app import create_app
 from flower_api.reference import ReferenceAssets
 from flower_api.server import Server
@@ -25,7 +26,13 @@ def running(
     reference_assets: ReferenceAssets | None = None,
 ) -> Generator[Server]:
     """The server, once it answers; stopped at the end."""
-    app = create_app(settings, store, extra_handlers=extra_handlers, reference_assets=reference_assets)
+    app = create_app(
+        settings,
+        store,
+        extra_handlers=extra_handlers,
+        extra_rules=rules.reads(*(path for one in extra_handlers for path in getattr(one, "paths", ()))),
+        reference_assets=reference_assets,
+    )
     server = Server(app, settings)
     ready = threading.Event()
     thread = threading.Thread(target=server.run, args=(ready.set,), name="api")

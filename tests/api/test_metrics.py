@@ -14,7 +14,7 @@ from tests.api.scraping import scraped, scraped_openly, series
 from tests.waiting import eventually
 
 from flower_api.metrics.scrape import Scrape
-from flower_api.reads import Reads
+from flower_api.reads import Pool
 from flower_api.settings import ApiSettings
 from flower_store import retention
 from flower_store.events import TaskEvent
@@ -311,7 +311,7 @@ def test_whoever_scrapes_within_a_second_gets_the_same_answer(writer: Writer, st
     now = [0.0]
 
     async def scrapes() -> list[bytes]:
-        reads = Reads(store)
+        reads = Pool(store)
         scrape = Scrape(reads, ApiSettings(), clock=lambda: now[0])
         found = [(await scrape.answer(""))[1]]
         writer.write(a_run(1, "app.add"))

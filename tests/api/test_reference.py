@@ -20,13 +20,14 @@ def test_every_address_of_the_api_is_in_the_reference(api: httpx.Client) -> None
 
     assert document["openapi"].startswith("3.1")
     assert set(document["paths"]) == {
-        "/healthcheck", "/healthz", "/readyz", "/events/stream", "/api/tasks", "/api/task/info",
+        "/healthcheck", "/healthz", "/readyz", "/metrics", "/events/stream", "/api/tasks", "/api/task/info",
         *(f"/api/v1/clusters/{{slug}}/{each}" for each in ("collectors", "completeness", "gaps", "set-aside")),
         *(f"/api/v1/clusters/{{slug}}/{each}" for each in ("tasks", "tasks/{task_id}", "task", "task-counts")),
         *(f"/api/v1/clusters/{{slug}}/{each}" for each in ("export", "names", "series", "workers")),
         *(f"/api/v1/clusters/{{slug}}/workers/{{hostname}}{each}" for each in ("", "/history")),
         *(f"/api/v1/clusters/{{slug}}/queues{each}" for each in ("", "/{name}", "/{name}/history", "/{name}/messages")),
         *(f"/api/v1/clusters/{{slug}}/errors{each}" for each in ("", "/{group_id}")),
+        "/api/v1/tokens", "/api/v1/tokens/{token_id}",
         "/api/queues/length",
         "/api/v1/clusters/{slug}", "/api/v1/clusters",
         "/api/task/info/{task_id}", "/api/task/types", "/api/workers", "/tasks/datatable",

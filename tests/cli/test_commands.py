@@ -1,13 +1,16 @@
 """The command line as people meet it: names, help, refusals, exit statuses, and Celery's door to it."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 from tests.cli.conftest import Run
 
+from flower_api.access import passwords
 from flower_cli import commands, declarations, main
 from flower_cli.options import SettingsCommand
 
@@ -72,10 +75,18 @@ def test_the_port_may_come_from_port(flower: Run) -> None:
 
 
 def test_options_of_flower_2_are_taken_with_one_warning_each(flower: Run) -> None:
-    result = flower("config", "--max_tasks=5", "--persistent", "--basic-auth", "u:p", FLOWER_MAX_TASKS="6")
+    result = flower("config", "--max_tasks=5", "--persistent", "--auth", "a@example.com", FLOWER_MAX_TASKS="6")
 
     assert result.exit_code == 0
     assert result.output.count("is ignored") == 3
+
+
+def test_a_hash_of_a_password_is_printed_that_basic_auth_takes(flower: Run) -> None:
+    asked = CliRunner().invoke(main.Flower("flower"), ["hash-password"], input="a word\na word\n")
+    printed = asked.output.splitlines()[-1]
+
+    assert asyncio.run(passwords.Users([f"alice:{printed}"]).check("alice", "a word")) is not None
+    assert "basic_auth = (secret)" in flower("config", "--basic_auth", f"alice:{printed}").output
 
 
 @pytest.mark.parametrize(
@@ -83,6 +94,8 @@ def test_options_of_flower_2_are_taken_with_one_warning_each(flower: Run) -> Non
     [
         ("config", "--database-url", f"postgresql://u:{MARKER}@h/d"),
         ("config", "--broker", MARKER),
+        ("config", "--basic_auth", f"alice:{MARKER},bob:{MARKER}x"),
+        ("config", "--basic-auth", MARKER),
         ("config", "--broker-transport-options", f'{{"password": "{MARKER}"}}'),
         ("migrate", "--database-url", MARKER),
         ("migrate", "--database-url", f"postgresql://u:{MARKER}@127.0.0.1:1/d"),

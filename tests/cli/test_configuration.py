@@ -115,14 +115,16 @@ def test_a_rule_of_a_room_is_told_in_the_same_form() -> None:
 def test_a_rule_that_names_another_setting_names_its_option_and_variable() -> None:
     found = gathered({"FLOWER_ADDRESS": "0.0.0.0"})
 
-    with pytest.raises(errors.Refused, match=r"; turn on --unauthenticated-api \(FLOWER_UNAUTHENTICATED_API\) to let"):
+    with pytest.raises(
+        errors.Refused, match=r", or turn on --unauthenticated-api \(FLOWER_UNAUTHENTICATED_API\) to let"
+    ):
         found.settings(ApiSettings)
 
 
 def test_help_names_other_settings_as_options_and_leaves_celerys_own_alone() -> None:
     known = rooms.known()
 
-    assert known["address"].help.endswith("needs --unauthenticated-api.")
+    assert known["address"].help.endswith("needs a login or --unauthenticated-api.")
     assert known["event_exchange"].help.startswith("Celery's event_exchange;")
 
 
@@ -178,9 +180,9 @@ def test_other_variables_that_kubernetes_injects_are_ignored_in_silence() -> Non
 
 
 def test_what_flower_2_had_and_this_build_has_not_is_ignored_with_a_warning(tmp_path: Path) -> None:
-    found = gathered({"FLOWER_BASIC_AUTH": "user:password"}, file=toml(tmp_path, "max_tasks = 5"))
+    found = gathered({"FLOWER_AUTH": ".*@example.com"}, file=toml(tmp_path, "max_tasks = 5"))
 
-    assert {one.name for one in found.ignored} == {"basic_auth", "max_tasks"}
+    assert {one.name for one in found.ignored} == {"auth", "max_tasks"}
 
 
 def test_celerys_own_variables_are_read_and_ours_win() -> None:
@@ -240,3 +242,11 @@ def test_variables_give_another_process_the_same_settings() -> None:
 
     assert passed_on.settings(CollectorSettings) == settings
     assert settings.flush_after == timedelta(seconds=1.5)
+
+
+def test_passwords_of_users_are_masked_one_by_one() -> None:
+    found = gathered({"FLOWER_BASIC_AUTH": f"alice:{MARKER},bob:other-pass"})
+
+    assert MARKER not in found.mask(f"login of alice with {MARKER}")
+    assert found.mask("other-pass") == "***"
+    assert found.settings(ApiSettings).basic_auth == (f"alice:{MARKER}", "bob:other-pass")

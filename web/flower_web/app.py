@@ -5,7 +5,7 @@ from litestar import Litestar
 from flower_api import app
 from flower_api.settings import ApiSettings
 from flower_store.settings import StoreSettings
-from flower_web import pages, problems, rendering
+from flower_web import pages, problems, rendering, rules
 from flower_web.pages import Clock
 
 
@@ -15,7 +15,8 @@ def create_app(settings: ApiSettings, store: StoreSettings, *, clock: Clock = pa
         settings,
         store,
         extra_handlers=pages.handlers(clock=clock),
+        extra_rules=rules.PAGES,
         template_config=rendering.template_config(),
-        error_page=problems.error_page(settings.root),
+        error_page=problems.error_page(settings),
         reference_assets=pages.reference_assets(settings.root),
     )

@@ -6,15 +6,16 @@ from datetime import datetime, timedelta
 
 from litestar import Request, get, post
 from litestar.datastructures import State
-from litestar.exceptions import ClientException, NotFoundException, PermissionDeniedException
+from litestar.exceptions import ClientException, NotFoundException
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
-from flower_api import asker, changing
+from flower_api import asker
+from flower_api.access.permissions import Permission
 from flower_store import groups
 from flower_store.reads import buckets, error_groups
 from flower_store.reads.error_groups import ErrorGroup, Wanted
-from flower_web.given import GivenReads, GivenSettings
+from flower_web.given import GivenReads
 from flower_web.visit import GivenVisit
 
 _MOST = 100
@@ -24,7 +25,6 @@ _REFRESH = 2_000
 _HOUR, _DAY, _WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 _BARS = 24
 _HEIGHT = 20
-READ_ONLY = "Read only mode is enabled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,7 @@ class Errors:
 
 
 @get("/c/{cluster:str}/errors", include_in_schema=False)
-async def errors(
-    request: Request[object, object, State], reads: GivenReads, visit: GivenVisit, api_settings: GivenSettings
-) -> Template:
+async def errors(request: Request[object, object, State], reads: GivenReads, visit: GivenVisit) -> Template:
     """Open groups, or those of another status; that which failed last first."""
     given = request.query_params.get("status", "")
     status = given if given in groups.STATUSES else groups.OPEN
@@ -93,23 +91,20 @@ async def errors(
         [_row(one, counts, series) for one in page.items],
         status,
         page.next is not None,
-        READ_ONLY if api_settings.read_only else "",
+        visit.forbidden(Permission.DECIDE),
     )
     frame = visit.frame("Errors", here="errors", interval=_REFRESH)
     return Template("errors.html", context={"frame": frame, "page": shown})
 
 
-@post("/c/{cluster:str}/errors/{group_id:int}", guards=[changing.cross_site], include_in_schema=False)
+@post("/c/{cluster:str}/errors/{group_id:int}", include_in_schema=False)
 async def decide(
     request: Request[object, object, State],
     reads: GivenReads,
     visit: GivenVisit,
-    api_settings: GivenSettings,
     group_id: FromPath[int],
 ) -> Redirect:
     """Set the status of a group, and go back to the list; the change is in the log of commands."""
-    if api_settings.read_only:
-        raise PermissionDeniedException(READ_ONLY)
     form = await request.form()
     status, shown = (str(form.get(name, "")) for name in ("status", "shown"))
     if status not in groups.STATUSES:
@@ -122,7 +117,7 @@ async def decide(
                 visit.cluster.id,
                 group_id,
                 status,
-                actor=asker.ANONYMOUS,
+                actor=asker.actor(request),
                 origin=asker.origin(request),
                 reason="",
             )

@@ -7,8 +7,12 @@ from datetime import UTC, datetime
 
 from litestar.response import Template
 
+from flower_api import gate
+from flower_api.access import principal
+from flower_api.access.permissions import Permission
 from flower_api.problems import AnyRequest, ErrorPage, Problem
 from flower_api.reads import DEFAULT
+from flower_api.settings import ApiSettings
 from flower_web.addresses import Addresses
 from flower_web.frame import Frame
 
@@ -22,13 +26,13 @@ _AGAIN = {http.HTTPStatus.SERVICE_UNAVAILABLE, http.HTTPStatus.GATEWAY_TIMEOUT}
 _NAMED = re.compile(r"/c/([^/]+)/")
 
 
-def error_page(root: str) -> ErrorPage:
+def error_page(settings: ApiSettings) -> ErrorPage:
     """The error page of an application served under this prefix. It reads nothing: the database may be what failed."""
 
     def page(request: AnyRequest, problem: Problem) -> Template:
         again = problem.status in _AGAIN
-        known = _known(request)
-        addresses = Addresses(root, _cluster(request.url.path.removeprefix(root), known))
+        known = _known(request, settings)
+        addresses = Addresses(settings.root, _cluster(request.url.path.removeprefix(settings.root), known))
         context = {
             "frame": Frame(_heading(problem.status), addresses, datetime.now(UTC), clusters=known, live=False),
             "problem": problem,
@@ -42,12 +46,19 @@ def error_page(root: str) -> ErrorPage:
 
 def remember(request: AnyRequest, slugs: Sequence[str]) -> None:
     """Keep the clusters' names for error pages."""
-    request.app.state.clusters = tuple(slugs)
+    before: tuple[str, ...] = request.app.state.get("clusters", ())
+    # Whoever sees fewer must not make the others forget theirs; which of them are shown is decided on each page.
+    request.app.state.clusters = tuple(sorted({*before, *slugs}))
 
 
-def _known(request: AnyRequest) -> tuple[str, ...]:
+def _known(request: AnyRequest, settings: ApiSettings) -> tuple[str, ...]:
+    """Those that whoever asks may see."""
     known: tuple[str, ...] = request.app.state.get("clusters", ())
-    return known
+    who = principal.of(request)
+    # An address that is not there is answered before anybody is asked who they are.
+    if not settings.access_configured and (settings.unauthenticated_api or gate.local(request)):
+        return known
+    return tuple(one for one in known if who.may(Permission.READ, one))
 
 
 def _cluster(path: str, known: Sequence[str]) -> str:

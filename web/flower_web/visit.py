@@ -8,6 +8,10 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from flower_api.access import principal
+from flower_api.access.guard import READ_ONLY
+from flower_api.access.permissions import Permission
+from flower_api.access.principal import Principal
 from flower_api.reads import UnknownCluster
 from flower_store.reads import clusters
 from flower_store.records import ClusterRecord
@@ -30,6 +34,12 @@ class Visit:
     addresses: Addresses
     now: datetime
     intake: Intake
+    who: Principal
+    read_only: bool
+
+    def forbidden(self, permission: Permission) -> str:
+        """Why this may not be done in this cluster; empty where it may."""
+        return READ_ONLY if self.read_only else self.who.missing(permission, self.cluster.slug)
 
     def frame(self, title: str, *, here: str, interval: int = 500) -> Frame:
         """The frame of a page of this cluster."""
@@ -57,7 +67,11 @@ async def provide_visit(
     found = next((each for each in known if each.slug == cluster), None)
     if found is None:
         raise UnknownCluster(detail=f"No cluster is called {cluster!r}.")
+    await reads.admit(found)
     slugs = tuple(each.slug for each in known)
     async with reads.connect() as connection:
         collectors = await clusters.collectors(connection, found.id)
-    return Visit(found, slugs, Addresses(api_settings.root, found.slug), now, intakes.intake(collectors))
+    return Visit(
+        found, slugs, Addresses(api_settings.root, found.slug), now, intakes.intake(collectors),
+        principal.of(request), api_settings.read_only,
+    )  # fmt: skip

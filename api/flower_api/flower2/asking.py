@@ -114,7 +114,7 @@ class Asking:
             target=target,
             arguments=arguments,
             payload=payload,
-            actor=asker.ANONYMOUS,
+            actor=asker.actor(self.request),
             origin=asker.origin(self.request),
             reason=self.reason,
         )

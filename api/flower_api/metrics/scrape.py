@@ -11,7 +11,7 @@ from prometheus_client.exposition import choose_encoder
 
 from flower_api.metrics import exposition, flower2
 from flower_api.metrics.exposition import Family
-from flower_api.reads import Reads
+from flower_api.reads import Pool
 from flower_api.settings import ApiSettings
 from flower_store import histograms
 from flower_store.metric_records import Snapshot
@@ -26,10 +26,10 @@ _log = structlog.get_logger(__name__)
 class Scrape:
     """Reads the store and makes the answer."""
 
-    def __init__(self, reads: Reads, settings: ApiSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, pool: Pool, settings: ApiSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` tells seconds that only ever grow."""
         self._clock = clock
-        self._reads = reads
+        self._pool = pool
         self._settings = settings
         self._lock = asyncio.Lock()
         self._found: Sequence[Family] = ()
@@ -51,7 +51,7 @@ class Scrape:
 
     async def _read(self) -> Sequence[Family]:
         settings = self._settings
-        async with self._reads.connect("REPEATABLE READ") as connection:
+        async with self._pool.connect("REPEATABLE READ") as connection:
             snapshot = await metrics.snapshot(
                 connection, most=settings.metrics_series, purge=settings.purge_offline_workers
             )

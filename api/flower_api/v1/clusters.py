@@ -35,10 +35,10 @@ async def list_clusters(
     after: parameters.After = None,
     limit: Annotated[int, QueryParameter(name="limit", ge=1, le=parameters.MOST)] = 100,
 ) -> Clusters:
-    """Those of which a collector has written."""
+    """Those of which a collector has written, and that may be seen."""
     place = parameters.text_cursor(after)
     async with reads.connect() as connection:
-        page = await clusters.page(connection, after=place, limit=limit)
+        page = await clusters.page(connection, after=place, limit=limit, among=reads.visible)
     return Clusters(clusters=[_cluster(one) for one in page.items], next=page.next)
 
 

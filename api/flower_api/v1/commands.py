@@ -11,7 +11,8 @@ from litestar.exceptions import ClientException, HTTPException, NotFoundExceptio
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, PathParameter, QueryParameter
 
-from flower_api import asker, changing
+from flower_api import asker, bodies
+from flower_api.access import permissions
 from flower_api.control import REPLY_WITHIN, Control
 from flower_api.reads import Reads
 from flower_api.v1 import asked, parameters
@@ -106,11 +107,11 @@ async def one_command(
 @post(
     "/commands",
     status_code=200,
-    before_request=changing.readable("kind"),
+    before_request=bodies.readable("kind"),
     responses=parameters.answered(Command, "it has ended: `reply` tells what each worker said")
     | {
         202: ResponseSpec(Command, description="no reply yet: `Location` will tell its end", generate_examples=False),
-        403: parameters.problem("a page of another site asked, or the process only reads"),
+        403: parameters.problem("whoever asks may not, or a page of another site asked, or the process only reads"),
         409: parameters.problem("the queue holds more than was seen: nothing was done"),
         503: parameters.problem("no collector took it, or the broker does not answer: nothing was done"),
     },
@@ -130,14 +131,16 @@ async def ask(
 
     A worker's refusal is a reply: the command is `done` all the same, and `reply` has its words.
     """
-    cluster = await reads.cluster(slug)
+    kind = str(data.__struct_config__.tag)
+    # All that one command names is of this one cluster, so this holds for each of its rows.
+    cluster = await reads.cluster(slug, permissions.BY_KIND[kind])
     command = await _checked(reads, cluster.id, data)
     asking = outbox.Asked(
         cluster_id=cluster.id,
-        kind=str(data.__struct_config__.tag),
+        kind=kind,
         target=command.target,
         arguments=command.arguments,
-        actor=asker.ANONYMOUS,
+        actor=asker.actor(request),
         origin=asker.origin(request),
         reason=data.reason,
     )

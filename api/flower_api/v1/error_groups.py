@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.exceptions import ClientException, NotFoundException
 from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
 
-from flower_api import asker, changing
+from flower_api import asker, bodies
 from flower_api.reads import Reads
 from flower_api.v1 import parameters, shapes
 from flower_api.v1.names import LONGEST
@@ -146,7 +146,7 @@ async def one_error(
 
 @patch(
     "/errors/{group_id:int}",
-    before_request=changing.readable("status"),
+    before_request=bodies.readable("status"),
     responses=parameters.answered(GroupOverTime, "the group as it is now")
     | {403: parameters.problem("a page of another site asked, or the process only reads")},
     summary="Resolve, ignore or open a group of failures",
@@ -167,7 +167,7 @@ async def decide(
             cluster.id,
             group_id,
             data.status,
-            actor=asker.ANONYMOUS,
+            actor=asker.actor(request),
             origin=asker.origin(request),
             reason=data.reason,
         )

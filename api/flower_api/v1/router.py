@@ -3,7 +3,7 @@
 from litestar import Router
 from litestar.di import Provide
 
-from flower_api import arguments, changing
+from flower_api import arguments
 from flower_api.v1 import (
     clusters,
     collectors,
@@ -19,21 +19,23 @@ from flower_api.v1 import (
     series,
     set_aside,
     tasks,
+    tokens,
     waiting,
     workers,
 )
 
 
-def router(*, read_only: bool) -> Router:
-    """A new one for each application. With `read_only`, nothing may be changed."""
-    refusing = [changing.cross_site, *([changing.read_only] if read_only else [])]
+def router() -> Router:
+    """A new one for each application."""
     of_one = Router(
         "/{slug:str}",
         route_handlers=[
             collectors.list_collectors,
+            commands.ask,
             commands.list_commands,
             commands.one_command,
             completeness.audit,
+            error_groups.decide,
             error_groups.list_errors,
             error_groups.one_error,
             export.export,
@@ -51,13 +53,15 @@ def router(*, read_only: bool) -> Router:
             workers.history,
             workers.list_workers,
             workers.one_worker,
-            Router("/", route_handlers=[commands.ask, error_groups.decide], guards=refusing),
         ],
         dependencies={"selected": Provide(selection.selected, sync_to_thread=False)},
     )
     return Router(
-        "/api/v1/clusters",
-        route_handlers=[clusters.list_clusters, clusters.one_cluster, of_one],
+        "/api/v1",
+        route_handlers=[
+            Router("/clusters", route_handlers=[clusters.list_clusters, clusters.one_cluster, of_one]),
+            Router("/tokens", route_handlers=[tokens.create, tokens.list_tokens, tokens.revoke]),
+        ],
         guards=[arguments.declared],
         middleware=[etags.etagged],
     )

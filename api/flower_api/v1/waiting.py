@@ -71,7 +71,7 @@ async def messages(
             kind=outbox.PEEK,
             target={"queue": wanted},
             arguments={"limit": limit},
-            actor=asker.ANONYMOUS,
+            actor=asker.actor(request),
             origin=asker.origin(request),
         )
     )

@@ -17,6 +17,7 @@ def upgrade() -> None:
     _leadership()
     _outbox()
     _groups()
+    _access()
 
 
 # --- the log and the counts ------------------------------------------------------------------------------------------
@@ -630,3 +631,28 @@ BEGIN
 END
 $$
 """
+
+
+# --- who may come in -------------------------------------------------------------------------------------------------
+
+
+def _access() -> None:
+    """Attempts to get in, and sessions that were ended."""
+    op.create_table(
+        "access_attempt",
+        sa.Column(
+            "key", sa.LargeBinary(), nullable=False, comment="digest of what is counted: an address, a name, both"
+        ),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_access_attempt")),
+        comment="attempts to get in, so that all replicas together let nobody guess (throttle.py)",
+    )
+    op.create_table(
+        "session_end",
+        sa.Column("key", sa.Text(), nullable=False, comment="session:id, or subject:who for all that began before"),
+        sa.Column("ended_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_session_end")),
+        comment="sessions that were ended before their time; until: no such session can live longer",
+    )

@@ -1,6 +1,6 @@
 """Clusters and their collectors."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -27,12 +27,16 @@ async def clusters(connection: AsyncConnection) -> list[ClusterRecord]:
     return [ClusterRecord(*row) for row in rows]
 
 
-async def page(connection: AsyncConnection, *, after: str | None, limit: int) -> Page[ClusterRecord]:
-    """Clusters in the order of their names' letters' codes."""
+async def page(
+    connection: AsyncConnection, *, after: str | None, limit: int, among: Collection[str] | None = None
+) -> Page[ClusterRecord]:
+    """Clusters in the order of their names' letters' codes; all, or those `among` these names."""
     ordered = tables.cluster.c.slug.collate("C")
     statement = select(*_CLUSTER).order_by(ordered).limit(limit + 1)
     if after is not None:
         statement = statement.where(ordered > after)
+    if among is not None:
+        statement = statement.where(tables.cluster.c.slug.in_(among))
     found = [ClusterRecord(*row) for row in await connection.execute(statement)]
     kept = found[:limit]
     return Page(kept, cursors.text_token(kept[-1].slug) if len(found) > limit else None)
