@@ -54,7 +54,7 @@ class Buffer:
         """What is lost with this process, which ends now: from the oldest to the last receipt; asked once."""
         since, number = self._forgotten.since, len(self._forgotten)
         self._forgotten.release_all()
-        return None if since is None else Loss(number, since, since)
+        return None if since is None else Loss(number, number, since, since, at_least=True)
 
     def is_full(self) -> bool:
         """Whether no further message should be read for now."""
@@ -148,4 +148,4 @@ class Buffer:
         del self._messages[place]
         self._bytes -= len(dropped.body)
         self._forgotten.release(dropped.tag)
-        self._losing.lose(dropped.received_at)
+        self._losing.lose(dropped.body, dropped.received_at)

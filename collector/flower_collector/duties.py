@@ -27,6 +27,7 @@ LEADING_ENDED = "leading ended"
 WORKERS_LOST = "workers lost"
 PARTITIONS_MADE = "partitions made"
 GAP_RECORDED = "gap recorded"
+GAP_REFUSED = "gap refused by the database"
 DUTIES_FAILED = "duties failed"
 
 BEAT = 2.0
@@ -119,16 +120,29 @@ class Duties(threading.Thread):
     def finish(self) -> None:
         """Say that the collector stops, and end. May be called twice."""
         self._stopping.set()
+        self._noted.wake()
 
     def run(self) -> None:
         """Work until `finish()`."""
-        self._once(self.work_once)
-        while not self._stopping.wait(BEAT):
+        while not self._stopping.is_set():
             self._once(self.work_once)
+            self._await_beat()
         self._once(self._farewell)
         for gap in self._unsettled:
             self._noted.note(gap)  # a spool keeps them, where there is one
         self._store.close()
+
+    def _await_beat(self) -> None:
+        """Until the next beat is due, or the end. Gaps that should not wait for it do not."""
+        due = self._clock() + BEAT
+        while not self._stopping.is_set() and (left := due - self._clock()) > 0:
+            self._noted.await_urgent(left)
+            if self._noted.urgent:
+                self._once(self._record_urgent)
+
+    def _record_urgent(self) -> None:
+        self._learn_previous()
+        self._record_gaps()
 
     def _once(self, work: Callable[[], None]) -> None:
         try:
@@ -179,8 +193,7 @@ class Duties(threading.Thread):
     def _note_given_up(self) -> None:
         """What the database did not take in the time of the stop, and nothing keeps."""
         if (loss := self._buffer.give_up()) is not None:
-            detail = f"{loss.messages} messages"
-            self._noted.note(gaps.Gap(loss.started_at, self._now(), losses.NOT_WRITTEN, detail))
+            self._noted.note(replace(loss.gap(losses.NOT_WRITTEN), ended_at=self._now()))
             self._metrics.dropped.inc(loss.messages)
 
     def _committed_at(self) -> datetime | None:
@@ -261,14 +274,16 @@ class Duties(threading.Thread):
     def _record_gaps(self) -> None:
         loss = self._buffer.take_loss()
         if loss is not None:
-            detail = f"{loss.messages} messages"
-            self._noted.note(gaps.Gap(loss.started_at, loss.ended_at, losses.BUFFER_FULL, detail))
+            self._noted.note(loss.gap(losses.BUFFER_FULL))
             self._metrics.dropped.inc(loss.messages)
         waiting, self._unsettled = self._unsettled + self._noted.take(), []
         for position, gap in enumerate(waiting):
             try:
                 self._weigh(gap)
-            except errors.Unavailable:
+            except errors.Rejected as error:
+                # Whoever waits for it goes on waiting; the others need not.
+                log.error(GAP_REFUSED, reason=gap.reason, detail=gap.detail, error=str(error))  # noqa: TRY400
+            except errors.StoreError:
                 self._unsettled = gaps.folded(self._unsettled + waiting[position:])
                 raise
 
@@ -284,10 +299,18 @@ class Duties(threading.Thread):
         started_at = gap.started_at or (self._committed if gap.all_away else self._previous)
         if gap.reason == losses.STREAM_LOST and gap.started_at is None and not self._previous_streamed:
             return  # nobody had read it yet: the add-on or the mode is new, and all that there is is read
+        if gap.found_again:
+            started_at = started_at or gap.ended_at  # its finder waits for the record
         if started_at is None or (gap.all_away and self._another_lives()):
             return
         ended_at = max(started_at, gap.ended_at)
-        if not self._store.record_gap(started_at, ended_at, reason=gap.reason, detail=gap.detail, count=gap.count):
+        new = self._store.record_gap(
+            started_at, ended_at, reason=gap.reason, detail=gap.detail, count=gap.count, at_least=gap.at_least,
+            since_stored=gap.since_stored, identity=gap.identity,
+        )  # fmt: skip
+        if gap.recorded is not None:
+            gap.recorded.set()
+        if not new:
             return
         self._metrics.gaps.labels(gap.reason).inc()
         log.warning(GAP_RECORDED, reason=gap.reason, seconds=(ended_at - started_at).total_seconds(), detail=gap.detail)

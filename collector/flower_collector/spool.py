@@ -31,7 +31,7 @@ _ROW = 128
 _PAGE = 4096
 _APPLICATION = 0x464C5233
 """Tells our files from other people's: FLR3."""
-_VERSION = 1
+_VERSION = 2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -42,11 +42,15 @@ CREATE TABLE IF NOT EXISTS message (
   compression TEXT NOT NULL, routing_key TEXT NOT NULL, fault TEXT, body BLOB NOT NULL
 )
 """
-_GAPS = "CREATE TABLE IF NOT EXISTS gap (started_at TEXT, ended_at TEXT, reason TEXT, detail TEXT, count INTEGER)"
+_GAPS = """
+CREATE TABLE IF NOT EXISTS gap (
+  started_at TEXT, ended_at TEXT, reason TEXT, detail TEXT, count INTEGER, at_least INTEGER
+)
+"""
 _INSERT = "INSERT OR IGNORE INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _NEXT = "SELECT * FROM message WHERE place > ? ORDER BY place"
 
-_OLDEST = "SELECT place, received_at, length(body) FROM message ORDER BY place"
+_OLDEST = "SELECT place, received_at, body FROM message ORDER BY place"
 _MOST_DROPPED = 1_000
 """Rows deleted in one transaction."""
 
@@ -99,7 +103,7 @@ class Spool:
         with _told():
             fitting = [one for one in messages if len(one.body) <= self._largest]
             for refused in (one for one in messages if len(one.body) > self._largest):
-                self._losing.lose(refused.received_at)
+                self._losing.lose(refused.body, refused.received_at)
             try:
                 self._append(fitting)
             except sqlite3.OperationalError as error:
@@ -153,20 +157,27 @@ class Spool:
     def keep(self, gaps: Iterable[Gap]) -> None:
         """Leave these to whoever opens the file next: the database was not there to record them."""
         rows = [
-            (one.started_at and one.started_at.isoformat(), one.ended_at.isoformat(), one.reason, one.detail, one.count)
+            (
+                one.started_at and one.started_at.isoformat(), one.ended_at.isoformat(), one.reason, one.detail,
+                one.count, one.at_least,
+            )
             for one in gaps
-        ]
+            if not one.found_again
+        ]  # fmt: skip
         with _told(), self._transaction():
-            self._file.executemany("INSERT INTO gap VALUES (?, ?, ?, ?, ?)", rows)
+            self._file.executemany("INSERT INTO gap VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def take_gaps(self) -> list[Gap]:
         """What was kept, and is now the caller's to record."""
         with _told(), self._transaction():
             rows = self._file.execute("DELETE FROM gap RETURNING *").fetchall()
         return [
-            Gap(began and datetime.fromisoformat(began), datetime.fromisoformat(ended), *rest)
-            for began, ended, *rest in rows
-        ]
+            Gap(
+                began and datetime.fromisoformat(began), datetime.fromisoformat(ended), reason, detail,
+                count=count, at_least=bool(at_least),
+            )
+            for began, ended, reason, detail, count, at_least in rows
+        ]  # fmt: skip
 
     def close(self) -> None:
         """Close the file; one that holds nothing is removed."""
@@ -247,18 +258,18 @@ class Spool:
                 return
             with self._transaction():
                 self._file.execute("DELETE FROM message WHERE place <= ?", (rows[-1][0],))
-            for place, received_at in rows:
+            for place, received_at, body in rows:
                 if place > self._read_to:
                     self._unread -= 1
-                    self._losing.lose(_EPOCH + received_at * _MICROSECOND)
+                    self._losing.lose(body, _EPOCH + received_at * _MICROSECOND)
 
-    def _oldest(self, size: int) -> list[tuple[int, int]]:
-        """Place and time of the oldest messages that take about so many bytes."""
-        oldest: list[tuple[int, int]] = []
+    def _oldest(self, size: int) -> list[tuple[int, int, bytes]]:
+        """Place, time and body of the oldest messages that take about so many bytes."""
+        oldest: list[tuple[int, int, bytes]] = []
         with closing(self._file.execute(_OLDEST)) as rows:
-            for place, received_at, length in rows:
-                oldest.append((place, received_at))
-                size -= length + _ROW
+            for place, received_at, body in rows:
+                oldest.append((place, received_at, body))
+                size -= len(body) + _ROW
                 if size <= 0 or len(oldest) >= _MOST_DROPPED:
                     break
         return oldest

@@ -167,7 +167,7 @@ class SpooledBuffer(Buffer):
 
     def _lose(self, message: Message) -> None:
         self._forgotten.release(message.tag)
-        self._losing.lose(message.received_at)
+        self._losing.lose(message.body, message.received_at)
 
     def _past(self, messages: int, size: int) -> bool:
         return messages > self._most_messages or size > self._most_bytes

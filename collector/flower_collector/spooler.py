@@ -10,9 +10,8 @@ from pathlib import Path
 
 import structlog
 
-from flower_collector import gaps, spool, spools
+from flower_collector import gaps, losing, spool, spools
 from flower_collector.backoff import Backoff
-from flower_collector.losing import Loss
 from flower_collector.message import Message
 from flower_collector.metrics import Metrics
 from flower_collector.spool import Spool
@@ -164,7 +163,7 @@ class Spooler(threading.Thread):
         loss = self._spool.take_loss()
         if loss is not None:
             self._metrics.spool_dropped.inc(loss.messages)
-            self._noted.note(_overflow(loss))
+            self._noted.note(loss.gap(losses.SPOOL_FULL))
 
     def _save(self) -> None:
         """The last act: what no receipt came for is in the file when the process is gone, and what is lost is told."""
@@ -181,8 +180,8 @@ class Spooler(threading.Thread):
             log.info(SPOOL_CLOSED, file=str(self._path), messages=held.rows)
         except (sqlite3.Error, OSError, spool.Broken) as error:
             log.error(SPOOL_FAILED, file=str(self._path), error=str(error), lost=len(left))  # noqa: TRY400 - it says all
-            if left:
-                self._noted.note(_overflow(Loss(len(left), left[0].received_at, left[-1].received_at)))
+            if (loss := losing.of(left)) is not None:
+                self._noted.note(loss.gap(losses.SPOOL_FULL))
         if self._spool is not None:
             self._leave_gaps(self._spool)
             self._spool.close()
@@ -208,7 +207,3 @@ def _chunk(left: deque[Message], size: int) -> list[Message]:
 def lost_file(path: Path, at: datetime, held: str = "") -> gaps.Gap:
     """The gap of a file that could not be read."""
     return gaps.Gap(None, at, losses.SPOOL_LOST, f"{path.name}{held} was moved aside")
-
-
-def _overflow(loss: Loss) -> gaps.Gap:
-    return gaps.Gap(loss.started_at, loss.ended_at, losses.SPOOL_FULL, f"{loss.messages} messages")

@@ -350,13 +350,17 @@ class CommandRecord:
 
 @dataclass(frozen=True, slots=True)
 class GapRecord:
-    """An interval in which events, `count` of them where that is known, were or may have been lost."""
+    """An interval in which events, `count` of them where that is known, were or may have been lost.
+
+    `at_least` says that there may be more of them.
+    """
 
     started_at: datetime
     ended_at: datetime
     reason: str
     detail: str
     count: int | None = None
+    at_least: bool = False
     missing: int = 0
     """Task starts that the audit misses in it."""
     repaired: int = 0
@@ -378,7 +382,8 @@ class GapRecord:
     def cost(self) -> str:
         """What was not seen because of it, as far as that is known; empty where nothing is."""
         what = f"{self.missing:,} task {_plural(self.missing, 'start')}"
-        parts = [f"{self.count:,} {_plural(self.count, 'event')} lost" if self.count else ""]
+        bound = "at least " if self.at_least else ""
+        parts = [f"{bound}{self.count:,} {_plural(self.count, 'event')} lost" if self.count else ""]
         parts += [_unseen(what, self.missing, self.repaired) if self.missing else ""]
         told = "; ".join(filter(None, parts))
         return f"{told}." if told else ""

@@ -502,6 +502,9 @@ gap = Table(
     Column("reason", Text, nullable=False),
     Column("detail", Text, nullable=False, server_default=""),
     Column("count", BigInteger, comment="events lost; null: not known"),
+    Column("at_least", Boolean, nullable=False, server_default=text("false"), comment="more than count may be lost"),
+    Column("identity", UUID, comment="what was lost, by where it begins: found again after a kill it is one gap"),
+    UniqueConstraint("cluster_id", "identity"),
     comment="intervals in which events were or may have been lost",
 )
 

@@ -166,18 +166,31 @@ class Writer:
             return connection.execute(_TRIM_ASIDE, bounds).rowcount
 
     def record_gap(
-        self, started_at: datetime, ended_at: datetime, *, reason: str, detail: str = "", count: int | None = None
+        self,
+        started_at: datetime,
+        ended_at: datetime,
+        *,
+        reason: str,
+        detail: str = "",
+        count: int | None = None,
+        at_least: bool = False,
+        since_stored: bool = False,
+        identity: UUID | None = None,
     ) -> bool:
         """Record an interval in which events, `count` of them where that is known, were or may have been lost.
 
-        False where nothing was recorded: a restart of the broker is seen by all collectors, and the first one tells.
+        False where there is no new row: a restart of the broker is seen by all collectors, and the first one tells; a
+        gap of the same `identity` is the same loss, of which more may have been found since. With `since_stored` it
+        begins with the last event that is stored from before `started_at`.
         """
         with self._translated() as connection:
             parameters = {
                 "cluster": self._cluster_id, "from": started_at, "until": ended_at, "reason": reason, "detail": detail,
-                "count": count, "by_first": reason == losses.BROKER_RESTARTED,
+                "count": count, "at_least": at_least, "since_stored": since_stored, "identity": identity,
+                "by_first": reason == losses.BROKER_RESTARTED,
             }  # fmt: skip
-            return connection.execute(_GAP, parameters).rowcount > 0
+            row = connection.execute(_GAP, parameters).fetchone()
+            return bool(row and row[0])
 
     def last_beat(self, *, other_than: UUID | None = None) -> datetime | None:
         """When a collector of this cluster, or another one than this, last said that it lived; None if never."""
@@ -361,12 +374,24 @@ VALUES (%s, %s, %s, %s, %s, %s, %s)
 """
 
 _GAP = """
-INSERT INTO gap (cluster_id, started_at, ended_at, reason, detail, count)
-SELECT %(cluster)s, %(from)s, %(until)s, %(reason)s, %(detail)s, %(count)s
+INSERT INTO gap (cluster_id, started_at, ended_at, reason, detail, count, at_least, identity)
+SELECT %(cluster)s, CASE WHEN %(since_stored)s THEN coalesce((
+    -- By the minutes first: the log has no index by which its last event before a time is found.
+    SELECT max(at) FROM task_event WHERE cluster_id = %(cluster)s AND at < %(from)s AND at >= (
+      SELECT min(bucket) FROM (
+        SELECT DISTINCT bucket FROM rollup_1m WHERE cluster_id = %(cluster)s AND bucket < %(from)s
+        ORDER BY bucket DESC LIMIT 2
+      ) AS minutes
+    )
+  ), %(from)s) ELSE %(from)s END, %(until)s, %(reason)s, %(detail)s, %(count)s, %(at_least)s, %(identity)s
 WHERE NOT %(by_first)s OR NOT EXISTS (
   SELECT FROM gap WHERE cluster_id = %(cluster)s AND reason = %(reason)s
   AND started_at <= %(until)s AND ended_at >= %(from)s
 )
+ON CONFLICT (cluster_id, identity) DO UPDATE SET
+  started_at = least(gap.started_at, excluded.started_at), ended_at = greatest(gap.ended_at, excluded.ended_at),
+  count = greatest(gap.count, excluded.count), at_least = gap.at_least OR excluded.at_least
+RETURNING xmax = 0
 """
 
 _LAST_BEAT = "SELECT max(beat_at) FROM collector WHERE cluster_id = %s AND id IS DISTINCT FROM %s::uuid"

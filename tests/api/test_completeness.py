@@ -44,6 +44,7 @@ def test_gaps_say_when_why_and_how_many(api: httpx.Client, writer: Writer) -> No
                 "sentence": losses.sentence("queue_overflow"),
                 "detail": "flower.default",
                 "count": 7,
+                "count_exact": True,
                 "starts_missing": 0,
                 "starts_repaired": 0,
                 "unfinished": 0,
@@ -105,6 +106,16 @@ def test_the_gap_that_explains_a_difference_tells_its_cost(api: httpx.Client, wr
     assert interval["sentence"] == (
         "1 task start of celery@a between 12:00:08 and 12:00:12 was not seen (collector away)."
     )
+
+
+def test_a_count_that_is_a_lower_bound_says_so(api: httpx.Client, writer: Writer) -> None:
+    for number, (count, at_least) in enumerate([(7, False), (8, True), (None, False)]):
+        at = START + number * SECOND
+        writer.record_gap(at, at, reason=losses.QUEUE_OVERFLOW, count=count, at_least=at_least)
+
+    told = [(gap["count"], gap["count_exact"]) for gap in get(api, "gaps")["gaps"]]
+
+    assert told == [(None, False), (8, False), (7, True)]
 
 
 def test_a_gap_tells_what_was_repaired_and_what_is_still_open(api: httpx.Client, writer: Writer) -> None:

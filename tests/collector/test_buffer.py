@@ -44,7 +44,7 @@ def test_past_the_bound_the_oldest_go_and_the_loss_is_told_once() -> None:
     for number, at in enumerate(times):
         buffer.put_over(message(str(number).encode(), received_at=at))
 
-    assert buffer.take_loss() == Loss(3, times[0], times[2])
+    assert buffer.take_loss() == Loss(3, 3, times[0], times[2])
     assert buffer.take_loss() is None
     assert [taken.body for taken in (buffer.take(0), buffer.take(0)) if taken] == [b"3", b"4"]
 
@@ -57,7 +57,7 @@ def test_what_its_broker_still_has_is_never_dropped_for_what_came_later() -> Non
         buffer.put_over(message(body))
 
     assert [taken.body for taken in (buffer.take(0), buffer.take(0)) if taken] == [b"kept", b"c"]
-    assert buffer.take_loss() == Loss(2, NOON, NOON)
+    assert buffer.take_loss() == Loss(2, 2, NOON, NOON)
     assert buffer.size == 0
 
 
@@ -76,7 +76,7 @@ def test_it_knows_since_when_messages_wait_that_nobody_else_has() -> None:
     one_committed = buffer.waiting_since
 
     assert (empty, taken, one_committed) == (None, times[0], times[1])
-    assert buffer.give_up() == Loss(2, times[1], times[1])
+    assert buffer.give_up() == Loss(2, 2, times[1], times[1], at_least=True)
     assert (buffer.waiting_since, buffer.give_up()) == (None, None)
 
 

@@ -25,7 +25,7 @@ StartCollector = Callable[..., Collector]
 Launch = Callable[[], "subprocess.Popen[bytes]"]
 Locked = Callable[[], AbstractContextManager[None]]
 STORED = "SELECT count(*) FROM task_event"
-GAPS = "SELECT reason, started_at, ended_at, detail FROM gap ORDER BY id"
+GAPS = "SELECT reason, started_at, ended_at, count, at_least FROM gap ORDER BY id"
 COMMITTED = "SELECT committed_at FROM collector WHERE committed_at > %s"
 NO_SPOOL: dict[str, Any] = {"spool_max_bytes": 0, "stop_timeout": timedelta(seconds=1)}
 
@@ -99,7 +99,7 @@ def test_what_a_killed_collector_had_in_memory_is_in_the_gap(  # noqa: PLR0917 -
     start_collector(redis_url)
 
     eventually(lambda: query(GAPS))
-    [(reason, started_at, ended_at, _)] = query(GAPS)
+    [(reason, started_at, ended_at, _, _)] = query(GAPS)
     assert (query(STORED), reason) == ([(0,)], "collector_away")
     assert begun_at < started_at <= sent_at < ended_at
 
@@ -115,10 +115,10 @@ def test_a_stop_that_gives_up_records_what_it_discards(
         sent_at = datetime.now(UTC)
         publisher.events(*range(200))
         collector.stop()
-        [(reason, started_at, ended_at, detail)] = query(GAPS)
+        [(reason, started_at, ended_at, count, at_least)] = query(GAPS)
         committed_at = query("SELECT committed_at FROM collector")[0][0]
 
-    assert (reason, detail) == ("not_written", "200 messages")
+    assert (reason, count, at_least) == ("not_written", 200, True)
     assert begun_at < started_at <= sent_at < ended_at
     assert committed_at > sent_at  # it is told, and not for the next start to tell again
 
@@ -140,6 +140,6 @@ def test_a_stop_that_gives_up_without_a_database_leaves_its_loss_to_the_next_sta
     start_collector(redis_url)
 
     eventually(lambda: query(GAPS))
-    [(reason, started_at, ended_at, _)] = query(GAPS)
+    [(reason, started_at, ended_at, _, _)] = query(GAPS)
     assert (query(STORED), reason) == ([(0,)], "collector_away")
     assert begun_at < started_at <= sent_at < ended_at

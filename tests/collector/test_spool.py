@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -126,7 +127,8 @@ def test_the_bound_holds_on_disk_and_the_oldest_go_and_are_counted(tmp_path: Pat
     left = places(read(held))
     assert left == list(range(number - len(left), number))
     loss = held.take_loss()
-    assert loss == Loss(number - len(left), NOON, NOON + timedelta(seconds=number - len(left) - 1))
+    lost = number - len(left)
+    assert loss == Loss(lost, lost, NOON, NOON + timedelta(seconds=lost - 1))
     assert held.take_loss() is None
     held.close()
 
@@ -150,7 +152,7 @@ def test_a_message_too_large_for_the_bound_is_counted_as_lost(path: Path) -> Non
     held.append([*placed([1]), *placed([2], size=MIB // 8), *placed([3])])
 
     assert places(read(held)) == [1, 3]
-    assert held.take_loss() == Loss(1, NOON + timedelta(seconds=2), NOON + timedelta(seconds=2))
+    assert held.take_loss() == Loss(1, 1, NOON + timedelta(seconds=2), NOON + timedelta(seconds=2))
     held.close()
 
 
@@ -234,9 +236,13 @@ def test_what_a_killed_process_had_committed_is_there(tmp_path: Path, other: "su
 
 
 def test_gaps_that_could_not_be_recorded_are_there_at_the_next_start_and_only_once(tmp_path: Path) -> None:
-    gaps = [Gap(NOON, NOON + timedelta(seconds=2), losses.SPOOL_FULL, "3 messages", 3), Gap(None, NOON, "unknown")]
+    gaps = [
+        Gap(NOON, NOON + timedelta(seconds=2), losses.SPOOL_FULL, count=3, at_least=True),
+        Gap(None, NOON, "unknown", "why"),
+    ]
+    found_again = Gap(NOON, NOON, losses.STREAM_TRIMMED, recorded=threading.Event())
     before = spools.opened(tmp_path, owner="a", size=4 * MIB).spool
-    before.keep(gaps)
+    before.keep([*gaps, found_again])
     before.close()
 
     after = spools.opened(tmp_path, owner="a", size=4 * MIB).spool

@@ -16,6 +16,7 @@ from tests.waiting import eventually
 
 from flower_collector import promise
 from flower_collector.receivers import consumer_group, stream
+from flower_collector.receivers.consumer_group import ConsumerGroup, Page
 from flower_collector.service import Collector
 
 pytestmark = pytest.mark.slow
@@ -371,3 +372,32 @@ def test_a_server_that_is_too_old_is_named_with_the_option_that_helps(
     eventually(collector.ready)
     application.event(1)
     eventually(stored(query, 1))
+
+
+def test_what_is_trimmed_between_two_looks_is_read_by_nobody_before_it_is_told(
+    application: Application, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application.events(*range(10))
+    group = ConsumerGroup(client, key=KEY, group=GROUP, consumer="a")
+    group.create()
+    assert len(group.read(2).entries) == 2
+    looks: list[object] = []
+    pipeline = client.pipeline
+
+    def trimmed_before_the_second(**options: bool) -> Any:
+        looks.append(options)
+        if len(looks) == 2:
+            client.xtrim(KEY, maxlen=3, approximate=False)
+        return pipeline(**options)
+
+    monkeypatch.setattr(client, "pipeline", trimmed_before_the_second)
+    assert group.read(5) == Page()
+    assert pending(client) == 2  # what was read before, and nothing behind the hole
+
+    found = group.read(5).hole
+    assert found is not None
+    assert (found.events, group.read(5).hole) == (5, found)
+
+    group.close(found)
+    assert len(group.read(5).entries) == 3
+    assert client.xinfo_groups(KEY)[0]["entries-read"] == 10

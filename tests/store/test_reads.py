@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 from typing import TypeVar
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
@@ -20,6 +21,7 @@ from flower_store.settings import StoreSettings
 from flower_store.writes import Instance, Writer
 
 T = TypeVar("T")
+SECOND = timedelta(seconds=1)
 Read = Callable[[Callable[[AsyncConnection], Awaitable[T]]], T]
 IDS = [f"00000000-0000-4000-8000-{number:012d}" for number in range(1, 41)]
 
@@ -230,6 +232,34 @@ def test_gaps_are_remembered(writer: Writer, settings: StoreSettings) -> None:
         ("queue_overflow", timedelta(seconds=5), 7),
         ("collector_away", timedelta(seconds=4), None),
     ]
+
+
+def test_one_loss_that_is_found_again_is_one_gap_that_may_have_grown(writer: Writer, settings: StoreSettings) -> None:
+    one, other = uuid4(), uuid4()
+    found = [
+        writer.record_gap(NOON, NOON + seconds * SECOND, reason=losses.QUEUE_OVERFLOW, count=count, identity=identity)
+        for identity, seconds, count in [(one, 4, 7), (one, 4, 7), (one, 9, 12), (one, 2, 3), (other, 4, 7)]
+    ]
+
+    kept = read(settings, lambda connection: gaps.gaps(connection, writer.cluster_id)).items
+
+    assert found == [True, False, False, False, True]
+    assert [(gap.ended_at, gap.count) for gap in kept] == [(NOON + 9 * SECOND, 12), (NOON + 4 * SECOND, 7)]
+
+
+@pytest.mark.parametrize("minutes", [0, 3])
+def test_a_gap_that_may_have_begun_earlier_begins_with_the_last_event_from_before(
+    *, writer: Writer, settings: StoreSettings, minutes: int
+) -> None:
+    first = NOON + timedelta(minutes=minutes, seconds=30)
+    writer.write([an_event("sent", 7), an_event("received", 12, task_id="other")])
+    writer.write([an_event("sent", 60 * minutes + 40, task_id="later")])
+
+    writer.record_gap(first, first + SECOND, reason=losses.QUEUE_OVERFLOW, count=7, at_least=True, since_stored=True)
+
+    (gap,) = read(settings, lambda connection: gaps.gaps(connection, writer.cluster_id)).items
+    assert (gap.started_at, gap.at_least) == (NOON + 12 * SECOND, True)
+    assert gap.cost == "at least 7 events lost."
 
 
 def test_every_reason_of_a_gap_has_a_sentence() -> None:

@@ -16,7 +16,7 @@ from flower_store.records import GapRecord
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
     """One gap.
 
-    - `count` is the number of events lost, null where it is not known.
+    - `count` is the number of events lost, null where it is not known; `count_exact` is false where there may be more.
     - `starts_missing` is what the audit misses in it: tasks that workers started and nobody told of; `starts_repaired`
       is how many of them were closed with what the result backend knew.
     - `unfinished` is how many tasks were heard of at most an hour before its end, not since, and have no end;
@@ -29,6 +29,7 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
     detail: str
     count: int | None
+    count_exact: bool
     starts_missing: int
     starts_repaired: int
     unfinished: int
@@ -79,6 +80,7 @@ def _gap(record: GapRecord) -> Gap:
         sentence=record.sentence,
         detail=record.detail,
         count=record.count,
+        count_exact=record.count is not None and not record.at_least,
         starts_missing=record.missing,
         starts_repaired=record.repaired,
         unfinished=record.unfinished.value,

@@ -109,8 +109,10 @@ class AmqpReceiver(Receiver):
         while not self._finishing.is_set():
             if self._pausing.is_set() and not self.paused.is_set():
                 channel.basic_cancel(consumer.tag)
+                consumer.overflow.settle(at_last=True)
                 self.paused.set()
             if self._database.away_for() > self._hold_for:
+                consumer.overflow.close()
                 self._give_back(channel, session)
                 return
             self._acknowledge(channel, session)
@@ -120,6 +122,7 @@ class AmqpReceiver(Receiver):
                 beat_at = self._clock() + HEARTBEAT_EVERY
             self._drain(consumer)
         self._acknowledge(channel, session)
+        consumer.overflow.settle()
 
     def _has_enough(self) -> bool:
         buffer = self._around.buffer

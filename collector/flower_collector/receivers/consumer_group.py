@@ -5,11 +5,13 @@ the place of its last entry among all that were ever added, and a page that begi
 Redis 7 or Valkey (https://redis.io/docs/latest/develop/data-types/streams/).
 """
 
+import hashlib
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, cast
+from uuid import UUID
 
 from redis import exceptions
 
@@ -38,10 +40,12 @@ class Pipeline(Protocol):
     """`redis.client.Pipeline`."""
 
     # fmt: off
+    def xack(self, name: str, groupname: str, *ids: bytes) -> object: ...  # noqa: D102
+    def xgroup_setid(self, name: str, groupname: str, id: bytes, entries_read: int | None) -> object: ...  # noqa: A002, D102
     def xinfo_stream(self, name: str) -> object: ...  # noqa: D102
     def xinfo_groups(self, name: str) -> object: ...  # noqa: D102
     def xreadgroup(self, group: str, consumer: str, streams: Mapping[str, str], *, count: int) -> object: ...  # noqa: D102
-    def execute(self) -> tuple[Mapping[str, object], Sequence[Mapping[str, object]], object]: ...  # noqa: D102
+    def execute(self) -> Sequence[object]: ...  # noqa: D102
     # fmt: on
 
 
@@ -67,16 +71,24 @@ class Client(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """Events that were trimmed before they were read; from when to when, by the clock of Redis. None: not known."""
+    """Events that were trimmed before they were read; from when to when, by the clock of Redis. None: not known.
+
+    It is there until it is closed, and found again with the same identity, though it may have grown. It lies behind the
+    place at which the group stands, which is to step to `last`; or it is of `ids` that a silent collector held.
+    """
 
     began_at: datetime | None
     ended_at: datetime
     events: int | None
+    identity: UUID
+    last: bytes = b""
+    read: int = 0
+    ids: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Entries, the oldest first, and what was trimmed before the first of them."""
+    """Entries, the oldest first, and a hole that is to be told before it is closed."""
 
     entries: Sequence[Entry] = ()
     hole: Hole | None = None
@@ -124,22 +136,30 @@ class ConsumerGroup:
         return True
 
     def read(self, count: int) -> Page:
-        """The next entries, which are then ours until they are acknowledged."""
-        pipeline = self._client.pipeline(transaction=True)
-        # Looked at and read in one moment, or what is trimmed in between is in no hole.
-        pipeline.xinfo_stream(self._key)
-        pipeline.xinfo_groups(self._key)
-        pipeline.xreadgroup(self._group, self._consumer, {self._key: ">"}, count=count)
-        with _vanishing():
-            stream, groups, answer = pipeline.execute()
-        found = _Stream.of(stream)
-        self._last = found.last.decode()
-        group = next(one for one in groups if one["name"] == self._group.encode())
+        """The next entries, which are then ours until they are acknowledged; none where there is a hole before them."""
+        stream, group, _ = self._look()
+        if (hole := self._hole(stream, group)) is not None:
+            return Page(hole=hole)
+        stream, group, answer = self._look(count)
+        self._last = stream.last.decode()
         page = entries.of_streams(answer)
-        hole = found.hole_after(group)
-        if hole is not None:
-            self._step_over(found, page)
-        return Page(page, hole)
+        if self._hole(stream, group) is None:
+            return Page(page)
+        self._step_back(group, page)  # trimmed between the two looks: the next call finds it
+        return Page()
+
+    def close(self, hole: Hole) -> None:
+        """Leave this hole behind, which is committed: from now on nothing at Redis tells of it."""
+        with _vanishing():
+            if hole.ids:
+                self._client.xack(self._key, self._group, *hole.ids)
+                return
+            stream, group, _ = self._look()
+            found = self._hole(stream, group)
+            if found is not None and found.identity == hole.identity:  # or another collector has closed it
+                # Up to Redis 7.2 `entries-read` only counts what was delivered, so it is set right here. If another one
+                # reads on meanwhile, that is delivered again, which harms nobody.
+                self._client.xgroup_setid(self._key, self._group, hole.last, entries_read=hole.read)
 
     def wait(self, longest: timedelta) -> None:
         """Until there is something to read."""
@@ -187,24 +207,70 @@ class ConsumerGroup:
         stream = self._look_at_stream()
         gone = [one for one in held if stream.is_before(one)]
         left = [one for one in held if not stream.is_before(one)]
-        # Of several collectors that see it, one is told that it removed the entry.
-        lost = self._client.xack(self._key, self._group, *gone) if gone else 0
         idle = round(SILENT_FOR / _MILLISECOND)
         claimed = self._client.xclaim(self._key, self._group, self._consumer, idle, left) if left else ()
-        hole = Hole(entries.moment(gone[0]), entries.moment(gone[-1]), lost) if lost else None
-        return Page(entries.of_list(claimed), hole)
+        return Page(entries.of_list(claimed), self._hole_of(gone) if gone else None)
 
     def _look_at_stream(self) -> "_Stream":
         return _Stream.of(self._client.xinfo_stream(self._key))
 
-    def _step_over(self, stream: "_Stream", page: Sequence[Entry]) -> None:
-        """Let `entries-read` be right again: up to Redis 7.2 it only counts what was delivered.
-
-        If another collector has read on since, that is delivered again, which harms nobody.
-        """
-        last = page[-1].id if page else stream.last
+    def _look(self, count: int = 0) -> tuple["_Stream", Mapping[str, object], object]:
+        """The stream and the group at one moment, and at the same moment the next entries where any are wanted."""
+        pipeline = self._client.pipeline(transaction=True)
+        pipeline.xinfo_stream(self._key)
+        pipeline.xinfo_groups(self._key)
+        if count:
+            pipeline.xreadgroup(self._group, self._consumer, {self._key: ">"}, count=count)
         with _vanishing():
-            self._client.xgroup_setid(self._key, self._group, last, entries_read=stream.trimmed + len(page))
+            stream, groups, *answer = pipeline.execute()
+        own = [one for one in cast("Sequence[Mapping[str, object]]", groups) if one["name"] == self._group.encode()]
+        if not own:
+            raise Vanished(f"no group {self._group} of {self._key}")
+        return _Stream.of(cast("Mapping[str, object]", stream)), own[0], answer[0] if answer else None
+
+    def _step_back(self, group: Mapping[str, object], page: Sequence[Entry]) -> None:
+        """As if these had not been read: the hole before them lies behind the group else, and a kill would hide it."""
+        read = group["entries-read"]
+        pipeline = self._client.pipeline(transaction=True)
+        pipeline.xgroup_setid(
+            self._key,
+            self._group,
+            entries.identity(group["last-delivered-id"]),
+            entries_read=read if isinstance(read, int) else None,
+        )
+        if page:
+            pipeline.xack(self._key, self._group, *(one.id for one in page))
+        with _vanishing():
+            pipeline.execute()
+
+    def _hole(self, stream: "_Stream", group: Mapping[str, object]) -> Hole | None:
+        """What was trimmed after the last entry of the group (XINFO GROUPS)."""
+        delivered = entries.identity(group["last-delivered-id"])
+        if not stream.is_before(delivered) or delivered == stream.last:
+            return None
+        read = group["entries-read"]
+        events = stream.trimmed - read if isinstance(read, int) else None
+        if events == 0:
+            return None
+        began_at = entries.moment(delivered) if entries.order(delivered) > (0, 0) else None
+        return Hole(
+            began_at,
+            entries.moment(stream.first or stream.last),
+            events,
+            self._identity(delivered, str(read)),
+            last=entries.before(stream.first) if stream.first else stream.last,
+            read=stream.trimmed,
+        )
+
+    def _hole_of(self, gone: Sequence[bytes]) -> Hole:
+        """What was trimmed of the entries that a collector held: the oldest of them, so all begin with the same one."""
+        return Hole(
+            entries.moment(gone[0]), entries.moment(gone[-1]), len(gone), self._identity(gone[0], "held"), ids=gone
+        )
+
+    def _identity(self, entry: bytes, place: str) -> UUID:
+        told = f"{self._key} {self._group} {entry.decode()} {place}".encode()
+        return UUID(bytes=hashlib.blake2b(told, digest_size=16).digest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,18 +292,6 @@ class _Stream:
     def is_before(self, entry: bytes) -> bool:
         """Whether this entry was trimmed."""
         return self.first is None or entries.order(entry) < entries.order(self.first)
-
-    def hole_after(self, group: Mapping[str, object]) -> Hole | None:
-        """What was trimmed after the last entry of this group (XINFO GROUPS)."""
-        delivered = entries.identity(group["last-delivered-id"])
-        if not self.is_before(delivered) or delivered == self.last:
-            return None
-        read = group["entries-read"]
-        events = self.trimmed - read if isinstance(read, int) else None
-        if events == 0:
-            return None
-        began_at = entries.moment(delivered) if entries.order(delivered) > (0, 0) else None
-        return Hole(began_at, entries.moment(self.first or self.last), events)
 
 
 @dataclass(frozen=True, slots=True)

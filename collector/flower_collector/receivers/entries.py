@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 Fields = Mapping[bytes, bytes]
 
+_LAST_NUMBER = 2**64 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -49,6 +50,14 @@ def order(entry: bytes) -> tuple[int, int]:
     """What ids are compared by."""
     milliseconds, _, number = entry.partition(b"-")
     return int(milliseconds), int(number or 0)
+
+
+def before(entry: bytes) -> bytes:
+    """The id right before this one, which itself may be nobody's."""
+    milliseconds, number = order(entry)
+    if number:
+        return f"{milliseconds}-{number - 1}".encode()
+    return f"{milliseconds - 1}-{_LAST_NUMBER}".encode() if milliseconds else b"0-0"
 
 
 def moment(entry: bytes) -> datetime:

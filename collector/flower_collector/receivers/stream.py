@@ -6,6 +6,7 @@ database away we hold a bounded number, and the stream holds the rest.
 
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -20,7 +21,7 @@ from flower_collector.availability import Availability
 from flower_collector.message import Message
 from flower_collector.reasons import Reason
 from flower_collector.receivers import consumer_group, entries
-from flower_collector.receivers.consumer_group import ConsumerGroup, Page
+from flower_collector.receivers.consumer_group import ConsumerGroup, Hole, Page
 from flower_collector.receivers.entries import Entry
 from flower_collector.receivers.holding import Holding
 from flower_collector.receivers.receiver import Receiver, Surroundings
@@ -87,6 +88,7 @@ class StreamReceiver(Receiver):
         self._joined = False
         self._kept: bool | None = None
         self._told = False
+        self._hole: tuple[Hole, threading.Event] | None = None
         self._sound_until: datetime | None = None
         self._look_at = 0.0
 
@@ -192,23 +194,37 @@ class StreamReceiver(Receiver):
 
     def _read(self, group: ConsumerGroup) -> None:
         room = self._room()
-        if not room:
+        if not room or self._waits_for(group):
             self._pausing.wait(RECEIPT_WAIT.total_seconds())
             return
         page = group.read(room)
         self._take(page)
+        if page.hole is not None:
+            return
         self._sound_until = entries.moment(page.entries[-1].id) if page.entries else self._around.now()
         if not page.entries:
             group.wait(RECEIPT_WAIT if self._holding else IDLE_WAIT)
 
     def _look_around(self, group: ConsumerGroup) -> None:
         group.stay()
-        if room := self._room():
+        room = self._room()
+        if room and not self._waits_for(group):
             page = group.take_over(room)
             self._take(page)
             if page.entries:
                 self._around.metrics.taken_over.inc(len(page.entries))
                 log.info(TAKEN_OVER, entries=len(page.entries))
+
+    def _waits_for(self, group: ConsumerGroup) -> bool:
+        """Whether a hole is not yet committed. Until then it stays at Redis, where a kill does not reach it."""
+        if self._hole is None:
+            return False
+        hole, recorded = self._hole
+        if not recorded.wait(RECEIPT_WAIT.total_seconds()):
+            return True
+        group.close(hole)
+        self._hole = None
+        return False
 
     def _room(self) -> int:
         full = self._around.buffer.is_full()
@@ -216,16 +232,22 @@ class StreamReceiver(Receiver):
 
     def _take(self, page: Page) -> None:
         if page.hole is not None:
-            hole = page.hole
-            detail = f"stream {self._key} was at its length"
-            self._around.gaps.note(
-                gaps.Gap(hole.began_at, hole.ended_at, losses.STREAM_TRIMMED, detail, count=hole.events)
-            )
+            self._note_hole(page.hole)
         for entry in page.entries:
             # Delivered to us again, after the group was set back; the first delivery is still to be committed.
             if entry.id not in self._holding:
                 self._around.metrics.messages.inc()
                 self._around.buffer.put(self._message(entry))
+
+    def _note_hole(self, hole: Hole) -> None:
+        recorded = threading.Event()
+        self._hole = (hole, recorded)
+        self._around.gaps.note(
+            gaps.Gap(
+                hole.began_at, hole.ended_at, losses.STREAM_TRIMMED, f"stream {self._key} was at its length",
+                count=hole.events, identity=hole.identity, recorded=recorded,
+            )
+        )  # fmt: skip
 
     def _message(self, entry: Entry) -> Message:
         fields = entry.fields
@@ -250,6 +272,7 @@ class StreamReceiver(Receiver):
     def _farewell(self, group: ConsumerGroup) -> None:
         try:
             self._acknowledge(group)
+            self._waits_for(group)
             if not self._holding:
                 group.leave()
         except consumer_group.Vanished:

@@ -251,6 +251,26 @@ def _totals() -> None:
 def _audits() -> None:
     """What was lost, where and why."""
     op.add_column("gap", sa.Column("count", sa.BigInteger(), nullable=True, comment="events lost; null: not known"))
+    op.add_column(
+        "gap",
+        sa.Column(
+            "at_least",
+            sa.Boolean(),
+            server_default=sa.text("false"),
+            nullable=False,
+            comment="more than count may be lost",
+        ),
+    )
+    op.add_column(
+        "gap",
+        sa.Column(
+            "identity",
+            sa.Uuid(),
+            nullable=True,
+            comment="what was lost, by where it begins: found again after a kill it is one gap",
+        ),
+    )
+    op.create_unique_constraint(op.f("uq_gap_cluster_id_identity"), "gap", ["cluster_id", "identity"])
     op.create_index("ix_gap_ended", "gap", ["cluster_id", "ended_at"])
     op.create_index("ix_set_aside_newest", "set_aside", ["cluster_id", "id"])
     op.add_column(

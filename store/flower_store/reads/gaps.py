@@ -46,7 +46,7 @@ async def gaps(
     )
     statement = (
         select(
-            _G.id, _G.started_at, _G.ended_at, _G.reason, _G.detail, _G.count,
+            _G.id, _G.started_at, _G.ended_at, _G.reason, _G.detail, _G.count, _G.at_least,
             func.coalesce(explained.c.missing, 0).label("missing"),
             func.coalesce(explained.c.repaired, 0).label("repaired"),
             _unfinished(cluster_id).label("unfinished"),
@@ -72,6 +72,7 @@ def _gap(row: Mapping[Any, Any]) -> GapRecord:
         row["reason"],
         row["detail"],
         row["count"],
+        row["at_least"],
         # A sum of bigint is numeric.
         missing=int(row["missing"]),
         repaired=int(row["repaired"]),
