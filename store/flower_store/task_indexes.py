@@ -23,6 +23,9 @@ LONGEST_CLASS: Final = 100
 RETRIES = func.greatest(func.coalesce(_T.sent_retries, 0), func.coalesce(_T.received_retries, 0))
 """How often it was tried again."""
 
+RETRIES_AS_NUMBER = cast(RETRIES, Double)
+"""As it is compared: searches have numbers with a fraction."""
+
 WAIT = cast(extract("epoch", _T.started_at - func.coalesce(_T.sent_at, _T.received_at)), Double)
 """Seconds between its being sent, or else received, and its start, by clocks that may disagree."""
 
@@ -50,11 +53,12 @@ Index("ix_task_worker", _T.cluster_id, _T.worker_id, _T.seen_at)
 Index("ix_task_failed", _T.cluster_id, _T.failed_at, postgresql_where=_T.state == states.FAILURE)
 Index("ix_task_parent", _T.cluster_id, _T.parent_key, postgresql_where=_T.parent_key.is_not(None))
 Index("ix_task_root", _T.cluster_id, _T.root_key, postgresql_where=_T.root_key.is_not(None))
-Index("ix_task_retried", _T.cluster_id, _T.seen_at, postgresql_where=RETRIES > 0)
+# The number behind the time: entries that do not match are passed over without a look at their rows.
+Index("ix_task_retried", _T.cluster_id, _T.seen_at, RETRIES_AS_NUMBER, postgresql_where=RETRIES > 0)
 Index("ix_task_eta", _T.cluster_id, _T.seen_at, postgresql_where=_T.due_at.is_not(None))
 Index("ix_task_error", _T.cluster_id, ERROR_CLASS, _T.seen_at, postgresql_where=ERRED)
 Index("ix_task_runtime", _T.cluster_id, _T.runtime, postgresql_where=RAN_LONG)
-Index("ix_task_wait", _T.cluster_id, WAIT, postgresql_where=WAITED_LONG)
+Index("ix_task_wait", _T.cluster_id, _T.seen_at, WAIT, postgresql_where=WAITED_LONG)
 Index("ix_task_found", _T.cluster_id, _T.found_at, postgresql_where=_T.found_at.is_not(None))
 Index(
     "ix_task_group",

@@ -485,6 +485,7 @@ WHERE a.attrelid = 'task'::regclass AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY t.typlen < 0, CASE WHEN t.typalign = 'c' THEN 0 ELSE t.typlen END DESC, a.attnum
 """
 
+_RETRIES = "greatest(coalesce(sent_retries, 0), coalesce(received_retries, 0))"
 _WAIT = "CAST(EXTRACT(epoch FROM started_at - coalesce(sent_at, received_at)) AS double precision)"
 _ERROR_CLASS = (
     "left(split_part(CASE WHEN state = 'FAILURE' THEN coalesce(exception, found_result) ELSE yielded_exception END, "
@@ -498,11 +499,11 @@ _TASK_INDEXES = (
     ("failed", ("failed_at",), "state = 'FAILURE'"),
     ("parent", ("parent_key",), "parent_key IS NOT NULL"),
     ("root", ("root_key",), "root_key IS NOT NULL"),
-    ("retried", ("seen_at",), "greatest(coalesce(sent_retries, 0), coalesce(received_retries, 0)) > 0"),
+    ("retried", ("seen_at", f"CAST({_RETRIES} AS double precision)"), f"{_RETRIES} > 0"),
     ("eta", ("seen_at",), "due_at IS NOT NULL"),
     ("error", (_ERROR_CLASS, "seen_at"), "state IN ('FAILURE', 'RETRY')"),
     ("runtime", ("runtime",), "runtime >= 1"),
-    ("wait", (_WAIT,), f"{_WAIT} >= 10"),
+    ("wait", ("seen_at", _WAIT), f"{_WAIT} >= 10"),
     ("found", ("found_at",), "found_at IS NOT NULL"),
     ("group", ("failed_group_id", "failed_at"), "failed_group_id IS NOT NULL"),
     ("found_group", ("found_group_id",), "found_group_id IS NOT NULL"),

@@ -38,7 +38,7 @@ _NUMBERS: Mapping[str, ColumnElement[Any]] = {
 _LARGE: Mapping[str, tuple[float, ColumnElement[bool], ColumnElement[Any]]] = {
     "runtime": (task_indexes.LONG_RUN, task_indexes.RAN_LONG, _T.runtime),
     "wait": (task_indexes.LONG_WAIT, task_indexes.WAITED_LONG, task_indexes.WAIT),
-    "retries": (1, task_indexes.RETRIES > 0, task_indexes.RETRIES),
+    "retries": (1, task_indexes.RETRIES > 0, task_indexes.RETRIES_AS_NUMBER),
 }
 """From which number on there is an index, of which tasks, and what it says of each."""
 
