@@ -110,8 +110,8 @@ ORDER BY due_at, key LIMIT %(most)s
 # Times of one process are compared with times of the same host; only ETA and "too long" are held against our clock.
 # A worker of which nobody knows whether it lives (it sends no heartbeats and was not asked) is not gone.
 # A process that was idle has proved that the run ended, whatever became of it later: the mark itself keeps that, since
-# the process's row moves on or goes. The next process under the same pid proves nothing; where the audit has not weighed
-# its heartbeats yet, it is known by the rules of `intervals.py`.
+# the process's row moves on or goes. The next process under the same pid proves nothing; where the audit has not
+# weighed its heartbeats yet, it is known by the rules of `intervals.py`.
 _JUDGE: LiteralString = """
 , gone AS (
   SELECT p.key, w.alive_until < now() - %(lost)s AS gone,
