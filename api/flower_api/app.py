@@ -87,6 +87,7 @@ def create_app(
         dependencies={
             "reads": _reads(pool, guard),
             "control": _given(Control(pool, endings)),
+            "entry": _given(entry),
             "hub": _given(hub),
             "scrape": _given(Scrape(pool, settings)),
             "api_settings": _given(settings),

@@ -16,6 +16,7 @@ from flower_store.settings import SettingError, setting
 _LARGEST_PORT = 65_535
 _PREFIX = re.compile(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*")
 _NOTHING = timedelta(0)
+_SHORTEST_SECRET = 16
 _FEWEST_SERIES, _MOST_SERIES = 10, 1_000_000
 _MOST_BOUNDS = 100
 
@@ -45,6 +46,17 @@ class ApiSettings:
         metavar="ROLE=PATTERN,…",
         help="Roles by name or e-mail, such as admin=alice,operator/prod=*@example.com; without any, all are admins.",
     )
+    cookie_secret: tuple[str, ...] = setting(
+        (),
+        secret=True,
+        metavar="SECRET,…",
+        help="What sessions are encrypted with: the first one closes, each opens; by default one in the database.",
+    )
+    session_idle: timedelta = setting(timedelta(hours=12), help="A session that is unused for so long is over.")
+    session_lifetime: timedelta = setting(timedelta(days=7), help="A session is over after so long, used or not.")
+    insecure_cookies: bool = setting(
+        False, help="Let sessions go over connections without TLS, where everybody on the way can take them."
+    )
     read_only: bool = setting(False, help="Refuse every request that would change something, as Flower's option did.")
     task_runtime_metric_buckets: tuple[str, ...] = setting(
         tuple(map(floatToGoString, Histogram.DEFAULT_BUCKETS)),
@@ -73,7 +85,7 @@ class ApiSettings:
             if not least <= getattr(self, name) <= most:
                 raise SettingError(name, getattr(self, name), f"must be from {least} to {most}")
         self._check_metrics()
-        for name in ("live_interval", "stop_timeout"):
+        for name in ("live_interval", "stop_timeout", "session_idle", "session_lifetime"):
             if getattr(self, name) <= _NOTHING:
                 raise SettingError(name, getattr(self, name), "must be longer than nothing")
         if self.url_prefix.strip("/") and not _PREFIX.fullmatch(self.url_prefix.strip("/")):
@@ -85,6 +97,8 @@ class ApiSettings:
             passwords.parsed(self.basic_auth)
         except passwords.BadUser as error:
             raise SettingError("basic_auth", "…", str(error)) from None
+        if any(len(secret) < _SHORTEST_SECRET for secret in self.cookie_secret):
+            raise SettingError("cookie_secret", "…", f"each must have at least {_SHORTEST_SECRET} characters")
         try:
             grants.parsed(self.role)
         except grants.BadRule as error:

@@ -22,6 +22,7 @@ from litestar.types import (
 )
 
 _KEY = "flower_request_id"
+_COOKIE = "flower_cookie"
 _GIVEN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 CONTENT_SECURITY_POLICY = (
@@ -45,6 +46,11 @@ def request_id(scope: Scope) -> str:
     return found if isinstance(found, str) else ""
 
 
+def add_cookie(scope: Scope, cookie: str) -> None:
+    """Send this `Set-Cookie` with the answer, whatever becomes of the request; a later one goes before."""
+    scope[_COOKIE] = cookie  # type: ignore[literal-required]  # as above
+
+
 def wrapped(app: ASGIApp, *, log_each: bool = False) -> ASGIApp:
     """The application, with all of that."""
 
@@ -58,7 +64,7 @@ def wrapped(app: ASGIApp, *, log_each: bool = False) -> ASGIApp:
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*_with_caution(message["headers"], identity), _timing(began)]
+                message["headers"] = [*_with_caution(message["headers"], identity), _timing(began), *_cookie(scope)]
                 if log_each:
                     _log.info("request", method=scope["method"], path=scope["path"], status=message["status"])
             await send(message)
@@ -93,6 +99,11 @@ async def _head(app: ASGIApp, scope: HTTPScope, receive: Receive, send: Send) ->
 def _timing(began: float) -> tuple[bytes, bytes]:
     """How long the server took to the first byte (W3C Server Timing), in milliseconds."""
     return b"server-timing", b"total;dur=%.1f" % ((time.perf_counter() - began) * 1_000)
+
+
+def _cookie(scope: Scope) -> list[tuple[bytes, bytes]]:
+    found = scope.get(_COOKIE)
+    return [(b"set-cookie", found.encode())] if isinstance(found, str) else []
 
 
 def _identity(headers: Iterable[tuple[bytes, bytes]]) -> str:

@@ -36,7 +36,6 @@ REMARKS: Mapping[str, str] = MappingProxyType(
                 "broker_api",
                 "ca_certs",
                 "certfile",
-                "cookie_secret",
                 "github_oauth_domain",
                 "gitlab_auth_allowed_groups",
                 "gitlab_min_access_level",

@@ -24,6 +24,15 @@ class Addresses:
         """Where the reader is sent on."""
         return f"{self.root}/"
 
+    def login(self, after: str = "") -> str:
+        """The way in, and where it is to lead."""
+        return _with(f"{self.root}/login", [("next", after)] if after else [])
+
+    @property
+    def logout(self) -> str:
+        """The way out."""
+        return f"{self.root}/logout"
+
     @property
     def overview(self) -> str:
         """The cluster's first page."""

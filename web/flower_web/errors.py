@@ -68,6 +68,8 @@ class Errors:
     more: bool
     forbidden: str
     """Why nothing can be decided here; empty where it can."""
+    token: str
+    """What a form of this session brings back; empty without a session."""
 
 
 @get("/c/{cluster:str}/errors", include_in_schema=False)
@@ -92,6 +94,7 @@ async def errors(request: Request[object, object, State], reads: GivenReads, vis
         status,
         page.next is not None,
         visit.forbidden(Permission.DECIDE),
+        visit.who.form_token,
     )
     frame = visit.frame("Errors", here="errors", interval=_REFRESH)
     return Template("errors.html", context={"frame": frame, "page": shown})

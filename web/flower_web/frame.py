@@ -28,6 +28,10 @@ class Frame:
     interval: int = 500
     """Milliseconds that the live controller leaves between two requests."""
     intake: Intake = FINE
+    user: str = ""
+    """Who is logged in by a session."""
+    opened: bool = False
+    """Whether everybody who reaches the port is answered."""
     live: bool = True
     """Whether the page follows the cluster; an error page stays as it is."""
 

@@ -13,7 +13,7 @@ from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
 
 from flower_api.reference import ReferenceAssets
-from flower_web import assets, errors, overview, redirects, task, tasks, unseen, workers
+from flower_web import assets, errors, login, overview, redirects, task, tasks, unseen, workers
 from flower_web.addresses import Addresses
 from flower_web.visit import provide_visit
 
@@ -50,8 +50,10 @@ def handlers(*, clock: Clock = utc_now) -> Sequence[ControllerRouterHandler]:
         dependencies=now | visit,
         cache_control=fresh,
     )
+    alone = CacheControlHeader(no_store=True, private=True)
+    doors = Router(path="/", route_handlers=login.HANDLERS, dependencies=now, cache_control=alone)
     others = Router(path="/", route_handlers=redirects.HANDLERS, dependencies=now, cache_control=fresh)
-    return clusters, others, *_static()
+    return clusters, doors, others, *_static()
 
 
 def reference_assets(root: str) -> ReferenceAssets:

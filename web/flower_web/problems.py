@@ -4,8 +4,10 @@ import http
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from litestar.response import Template
+from litestar import Response
+from litestar.response import Redirect, Template
 
 from flower_api import gate
 from flower_api.access import principal
@@ -29,7 +31,9 @@ _NAMED = re.compile(r"/c/([^/]+)/")
 def error_page(settings: ApiSettings) -> ErrorPage:
     """The error page of an application served under this prefix. It reads nothing: the database may be what failed."""
 
-    def page(request: AnyRequest, problem: Problem) -> Template:
+    def page(request: AnyRequest, problem: Problem) -> Response[Any]:
+        if settings.access_configured and problem.status == http.HTTPStatus.UNAUTHORIZED and _by_hand(request):
+            return Redirect(Addresses(settings.root).login(_here(request)), status_code=302)
         again = problem.status in _AGAIN
         known = _known(request, settings)
         addresses = Addresses(settings.root, _cluster(request.url.path.removeprefix(settings.root), known))
@@ -73,6 +77,11 @@ def _heading(status: int) -> str:
     if status in _HEADINGS:
         return _HEADINGS[http.HTTPStatus(status)]
     return "This failed" if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR else "This cannot be answered"
+
+
+def _by_hand(request: AnyRequest) -> bool:
+    """Whether a reader goes to the page; what a script asks for must not become the login page."""
+    return request.method == "GET" and request.headers.get("sec-fetch-mode", "navigate") == "navigate"
 
 
 def _here(request: AnyRequest) -> str:

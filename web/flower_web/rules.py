@@ -2,7 +2,7 @@
 
 from flower_api.access import rules
 from flower_api.access.permissions import Permission
-from flower_api.access.rules import Rules
+from flower_api.access.rules import Rule, Rules
 
 PAGES: Rules = {
     **rules.reads("/", "/dashboard", "/tasks", "/task/{task_id}", "/workers", "/worker/{hostname}"),
@@ -11,5 +11,9 @@ PAGES: Rules = {
     ),
     **rules.reads("/c/{cluster}", "/c/{cluster}/tasks/{task_id}"),
     ("POST", "/c/{cluster}/errors/{group_id}"): rules.does(Permission.DECIDE),
+    # Pages of their own look for the session themselves.
+    **rules.public("/login", "/logout"),
+    ("POST", "/login"): Rule(writes=True),
+    ("POST", "/logout"): Rule(writes=True),
     **rules.public("/static/{file_path}", "/static/dist/{file_path}"),
 }

@@ -51,6 +51,8 @@ class Visit:
             clusters=self.clusters,
             interval=interval,
             intake=self.intake,
+            user=self.who.name if self.who.form_token else "",
+            opened=self.who.via == principal.OPEN,
         )
 
 

@@ -3,9 +3,15 @@
 import htmx from "htmx.org";
 import { Idiomorph } from "idiomorph";
 
+/** The session has ended: the page asks for itself as a whole and is led to the login, which leads back. */
+export function backToLogin(response: Response): void {
+  if (response.status === 401) location.reload();
+}
+
 /** Ask for the page again and morph the region; false when `mayPatch` said no once the answer was there. */
 export async function refreshRegion(region: HTMLElement, mayPatch: () => boolean): Promise<boolean> {
   const response = await fetch(location.href, { cache: "no-store", headers: { Accept: "text/html" } });
+  backToLogin(response);
   if (!response.ok) throw new Error(`region: ${response.status}`);
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   if (!mayPatch()) return false;

@@ -2,7 +2,7 @@
 // button. A row's focused cell and its checkbox are never touched.
 import htmx from "htmx.org";
 import { Idiomorph } from "idiomorph";
-import { showIntake } from "./regions";
+import { backToLogin, showIntake } from "./regions";
 
 const CHUNK = 100; // ids an address: 100 UUIDs make 4 kB, and many proxies end at 8
 const COUNTS = 5_000; // milliseconds between two counts of the states, which cost more than rows
@@ -41,6 +41,7 @@ async function ask(table: HTMLTableElement, ids: string[]): Promise<DocumentFrag
     address.searchParams.set("counts", "1");
   }
   const response = await fetch(address, { cache: "no-store" });
+  backToLogin(response);
   if (!response.ok) throw new Error(`rows: ${response.status}`);
   const template = document.createElement("template");
   template.innerHTML = await response.text();

@@ -51,8 +51,12 @@ class Passwords:
 
     def named(self, name: str, *, via: str) -> Principal:
         """A user with the roles of this moment."""
-        who = Identity(way=WAY, name=name)
-        return Principal(subject=who.subject, name=name, via=via, grants=grants.of(who, self._rules))
+        return self.of(Identity(way=WAY, name=name), via=via)
+
+    def of(self, who: Identity, *, via: str, form_token: str = "") -> Principal:
+        """Whoever came in by any way, with the roles of this moment."""
+        roles = grants.of(who, self._rules)
+        return Principal(subject=who.subject, name=who.name, via=via, grants=roles, form_token=form_token)
 
 
 def _decoded(word: str) -> tuple[str, str]:

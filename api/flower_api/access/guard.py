@@ -7,8 +7,8 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
 
+from flower_api.access import form_token, same_site
 from flower_api.access import principal as principals
-from flower_api.access import same_site
 from flower_api.access.permissions import Permission
 from flower_api.access.principal import Principal
 from flower_api.access.rules import PUBLIC, Rule, Rules
@@ -38,6 +38,8 @@ class Guard:
         connection.scope["user"] = who
         if rule.writes:
             same_site.check(connection)
+            if who.form_token:
+                await form_token.check(connection, who.form_token)
         if rule.changes and self._read_only:
             raise PermissionDeniedException(READ_ONLY)
         if rule.needs and not any(map(who.may, rule.needs)):

@@ -88,6 +88,9 @@ API: Rules = {
     **{("POST", path): does(permission) for path, permission in _FLOWER2.items()},
     **reads("/api/v1/clusters", *(f"/api/v1/clusters/{{slug}}{path}" for path in _NATIVE)),
     ("POST", "/api/v1/clusters/{slug}/commands"): does(*dict.fromkeys(BY_KIND.values())),  # the handler looks closer
+    ("GET", "/api/v1/views"): Rule((Permission.OWN_VIEWS,)),
+    ("PUT", "/api/v1/views"): Rule((Permission.OWN_VIEWS,), writes=True),
+    ("DELETE", "/api/v1/views/{view_id}"): Rule((Permission.OWN_VIEWS,), writes=True),
     ("GET", "/api/v1/tokens"): Rule((Permission.OWN_TOKENS,)),
     # An instance that only reads must still be able to take a token back.
     ("POST", "/api/v1/tokens"): Rule((Permission.OWN_TOKENS,), writes=True),

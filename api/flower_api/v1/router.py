@@ -20,6 +20,7 @@ from flower_api.v1 import (
     set_aside,
     tasks,
     tokens,
+    views,
     waiting,
     workers,
 )
@@ -60,6 +61,7 @@ def router() -> Router:
         "/api/v1",
         route_handlers=[
             Router("/clusters", route_handlers=[clusters.list_clusters, clusters.one_cluster, of_one]),
+            Router("/views", route_handlers=[views.list_views, views.remove, views.save]),
             Router("/tokens", route_handlers=[tokens.create, tokens.list_tokens, tokens.revoke]),
         ],
         guards=[arguments.declared],
