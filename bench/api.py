@@ -8,19 +8,27 @@ of every statement, by EXPLAIN (ANALYZE, BUFFERS), is written to `results/`.
 import time
 from collections.abc import Sequence
 
+import psycopg
+
 from bench.load import content
 from bench.load.sender import Sender
 from bench.load.traffic import Traffic
-from bench.stage import asking, filled, flower2, ours, plans, report, servers, shapes
+from bench.stage import asking, filled, flower2, ours, plans, report, scraped, servers, shapes
 from bench.stage.asking import Client, Times
 from bench.stage.options import Options
 from bench.stage.report import Report
 from bench.stage.shapes import Shape
+from flower_api.metrics import scrape
 
 PAGE = 200
 REQUESTS_A_SECOND = 300
 FILL_RATE = 3_000.0
 FLOWER = "Flower 2.2.0"
+SCRAPED = ((1_000, 200), (50, 40))
+"""Workers and tasks that each of them runs: past the bound on series, and just below it."""
+SCRAPE_AIM = 50.0
+"""Milliseconds."""
+BACKENDS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
 
 def main(options: Options) -> None:
@@ -29,6 +37,10 @@ def main(options: Options) -> None:
     if options.flower2:
         _flower2(told, options)
     with servers.postgres() as postgres:
+        for workers, names in SCRAPED:
+            with servers.database(postgres) as database:
+                scraped.fill(database, workers=workers, names=names)
+                _scrapes(told, options, database, f"{workers:,} workers x {names} tasks")
         for size in sizes:
             if not filled.fits(size):
                 told.note(f"not enough disk for {size:,} tasks")
@@ -37,6 +49,37 @@ def main(options: Options) -> None:
                 filled.fill(database, size)
                 _ours(told, options, database, size)
     told.finish()
+
+
+def _scrapes(told: Report, options: Options, database: str, name: str) -> None:
+    """Scrapes of which none finds the answer of the one before; the first of all is not counted."""
+    with ours.api(database) as api, psycopg.connect(database, autocommit=True) as connection:
+        client = Client(api.port)
+        body = _scrape(client)[1]
+        processes = [api.process.pid, *(row[0] for row in connection.execute(BACKENDS))]
+        used = sum(map(asking.cpu, processes))
+        found = [_scrape(client)[0] for _ in range(options.choose(quick=5, medium=20, full=40))]
+        used = sum(map(asking.cpu, processes)) - used
+        client.close()
+    print(
+        f"  ({name}: {body.count(b'# TYPE')} families, {body.count(bytes([10])):,} lines, {len(body):,} bytes)",
+        flush=True,
+    )
+    worst = asking.percentile(found, 0.95)
+    told.add(f"scrape, {name} p50", asking.percentile(found, 0.5), unit="ms")
+    told.add(f"scrape, {name} p95", worst, unit="ms")
+    told.add(f"scrape, {name}, CPU of the API and PostgreSQL", used / len(found) * 1_000, unit="ms")
+    if worst > SCRAPE_AIM:
+        told.note(f"missed: scrape, {name}: p95 {worst:.0f} ms, aim {SCRAPE_AIM:.0f}")
+
+
+def _scrape(client: Client) -> tuple[float, bytes]:
+    """The server's milliseconds, and the answer; the next one is made anew."""
+    status, timing, body = client.get("/metrics")
+    if status != 200:
+        raise RuntimeError(f"/metrics is answered with {status}")
+    time.sleep(scrape.KEPT + 0.05)
+    return asking.milliseconds(timing), body
 
 
 def _flower2(told: Report, options: Options) -> None:

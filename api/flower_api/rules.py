@@ -69,4 +69,3 @@ def _names(struct: inspect.StructType) -> list[str]:
 def _form(one: inspect.Type) -> str:
     said = one.extra_json_schema or {} if isinstance(one, inspect.Metadata) else {}
     return str(said.get("description", ""))
-

@@ -63,7 +63,9 @@ class ApiSettings:
         help="Upper bounds in seconds of the run times that /metrics tells; inf may be left out.",
     )
     purge_offline_workers: timedelta | None = setting(
-        None, help="Leave workers out of /metrics that are offline for longer than this; by default never."
+        None,
+        help="Leave workers that are offline for longer than this out of /metrics and out of the list of workers; by "
+        "default never.",
     )
     metrics_series: int = setting(
         10_000,

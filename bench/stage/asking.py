@@ -71,6 +71,14 @@ class Client:
         self._connection.close()
 
 
+def milliseconds(timing: str | None) -> float:
+    """What `Server-Timing` tells."""
+    found = _TOTAL.search(timing or "")
+    if found is None:
+        raise RuntimeError(f"no time in {timing!r}")
+    return float(found[1])
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     """The smallest value that is not less than this share of them."""
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
@@ -97,16 +105,16 @@ def rate(port: int, pid: int, path: str, *, connections: int, seconds: float) ->
         client.close()
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(connections)]
-    used, began = _cpu(pid), time.monotonic()
+    used, began = cpu(pid), time.monotonic()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     passed = time.monotonic() - began
-    return Rate(sum(counts) / passed, sum(counts) / (_cpu(pid) - used))
+    return Rate(sum(counts) / passed, sum(counts) / (cpu(pid) - used))
 
 
-def _cpu(pid: int) -> float:
+def cpu(pid: int) -> float:
     """Seconds of CPU that the process has used (proc(5), `stat`)."""
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")

@@ -22,6 +22,12 @@ STATEMENTS = (
     "generate_series(1, %(names)s) AS n, generate_series(%(slot)s, %(slot)s + 4) AS s",
     "INSERT INTO histogram_total_by SELECT 1, 1, name_id, 1, slot, sum(count), sum(sum) FROM histogram_total "
     "GROUP BY name_id, slot",
+    "INSERT INTO queue (cluster_id, name) SELECT 1, 'queue-' || n FROM generate_series(1, 5) AS n",
+    "INSERT INTO histogram_total_queue SELECT 1, 1 + mod(n, 5), n, m, s, n, n FROM generate_series(1, %(names)s) AS n, "
+    "generate_series(1, 2) AS m, generate_series(%(slot)s, %(slot)s + 4) AS s",
+    "INSERT INTO worker_reply (worker_id, method, reply, replied_at) SELECT id, 'stats', "
+    "jsonb_build_object('pool', jsonb_build_object('max-concurrency', 8), 'total', repeat('x', 2000)), now() "
+    "FROM worker",
     # Two tasks run on each worker, and it holds eight more.
     "INSERT INTO task (cluster_id, key, seen_at, last_at, last_clock, name_id, sent_at, received_at, "
     "received_worker_id, started_at, started_worker_id) SELECT 1, gen_random_uuid(), now(), now(), 1, "

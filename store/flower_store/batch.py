@@ -18,16 +18,16 @@ _WAITS = frozenset({event_types.SENT, event_types.RECEIVED, event_types.STARTED}
 
 
 class _Merged:
-    """A task's row after the merge: its number, its name's id, what the log holds of it already, and the batch's part.
+    """A task's row after the merge: its number, its name's and queue's ids, what the log holds, and the batch's part.
 
     The batch's part is left as it is: who writes it again, after a broken connection, needs it whole.
     """
 
-    __slots__ = ("folded", "id", "logged", "name_id")
+    __slots__ = ("folded", "id", "logged", "name_id", "queue_id")
 
     def __init__(self, folded: Folded) -> None:
         self.folded = folded
-        self.id = self.name_id = 0
+        self.id = self.name_id = self.queue_id = 0
         self.logged: list[Logged] = []
 
 
@@ -68,9 +68,9 @@ def _merge(cursor: psycopg.Cursor, cluster_id: int, merged: Mapping[bytes, _Merg
     with connection.pipeline():
         cursor.execute(merge.MERGE_TASKS, {"cluster": cluster_id}, binary=True)
         asked = horizon.ask(connection)
-    for key, row_id, name_id, seen_at, new in cursor:
+    for key, row_id, name_id, queue_id, seen_at, new in cursor:
         task = merged[key]
-        task.id, task.name_id = row_id, name_id
+        task.id, task.name_id, task.queue_id = row_id, name_id, queue_id
         if not new:
             old[row_id] = task
             since = seen_at if since is None else min(since, seen_at)
@@ -111,11 +111,11 @@ class _Log:
                 continue
             row, packed = rows.logged(event, task.name_id, found)
             self.rows.append(rows.event_row(event, row, packed, self._cluster_id, task.id))
-            self.tally.event(row, rows.type_name(event, row, found), event.fields)
+            self.tally.event(row, rows.type_name(event, row, found), event.fields, queue_id=task.queue_id)
             if row.code in _WAITS:
                 waiting.append(row)
             elif row.code == event_types.FAILED:
                 self.tally.failure(row, found.groups[rows.failure_mark(event)])
         if waiting:
             before = counting.wait(task.logged) if task.logged else None
-            self.tally.wait(before, counting.wait([*task.logged, *waiting]))
+            self.tally.wait(before, counting.wait([*task.logged, *waiting]), queue_id=task.queue_id)

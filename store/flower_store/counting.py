@@ -68,9 +68,10 @@ class Tally:
         self._histogram: defaultdict[tuple[int, int, int, int, int], list[int]] = defaultdict(lambda: [0, 0])
         self._errors: defaultdict[tuple[int, int, int, int], list[int]] = defaultdict(lambda: [0])
         self._groups: dict[int, groups.Failures] = {}
+        self._queues: defaultdict[tuple[int, int, int, int], list[int]] = defaultdict(lambda: [0, 0])
 
-    def event(self, event: Logged, event_type: str, fields: Mapping[str, object]) -> None:
-        """Count an event that is new to the log."""
+    def event(self, event: Logged, event_type: str, fields: Mapping[str, object], *, queue_id: int = 0) -> None:
+        """Count an event that is new to the log; `queue_id` is that of its task as far as it is known, or 0."""
         minute = event.at - event.at % moments.MINUTE
         counted = self._rollup[minute, event.name_id, event.worker_id, event_type]
         counted[0] += 1
@@ -82,6 +83,7 @@ class Tally:
             micros = round(runtime * moments.SECOND)
             counted[2] += micros
             self._measure((minute, event.name_id, event.worker_id), histograms.RUNTIME, micros)
+            self._once((queue_id, event.name_id), histograms.RUNTIME, micros)
 
     def failure(self, event: Logged, group_id: int) -> None:
         """Count a failure that is new to the log in its error group."""
@@ -94,10 +96,12 @@ class Tally:
         found.first = min(found.first, event.at)
         found.last = max(found.last, event.at)
 
-    def wait(self, before: Wait | None, after: Wait | None) -> None:
-        """Count a task's wait, in the place of what it was before the batch."""
+    def wait(self, before: Wait | None, after: Wait | None, *, queue_id: int = 0) -> None:
+        """Count a task's wait, in the place of what it was before the batch; by queue, as it was known first."""
         if before == after:
             return
+        if before is None and after is not None:
+            self._once((queue_id, after.name_id), histograms.WAIT, after.micros)
         for found, sign in ((before, -1), (after, 1)):
             if found is not None:
                 minute = found.at - found.at % moments.MINUTE
@@ -111,8 +115,16 @@ class Tally:
                 columns = _columns(counts)
                 for statement in statements:
                     cursor.execute(statement, (cluster_id, *columns))
+        if self._queues:
+            cursor.execute(_QUEUES, (cluster_id, *_arrays(self._queues)))
         if self._groups:
             groups.count(cursor, self._groups)
+
+    def _once(self, where: tuple[int, int], measure: int, micros: int) -> None:
+        """For totals that nothing takes back."""
+        counted = self._queues[*where, measure, histograms.slot(micros / moments.SECOND)]
+        counted[0] += 1
+        counted[1] += micros
 
     def _measure(self, where: tuple[int, int, int], measure: int, micros: int, sign: int = 1) -> None:
         # The slot of what is summed: a run time of 0.70000027 s would else lie past the bound of the 0.7 s it adds.
@@ -123,9 +135,18 @@ class Tally:
 
 def _columns(counts: Mapping[_Key, list[int]]) -> list[str]:
     """An array a column. As text: the driver asks each element of a list for its type, a fifth of a batch's time."""
-    times, *columns = zip(*((*key, *numbers) for key, numbers in counts.items()), strict=True)
+    times, *columns = _transposed(counts)
     buckets = {at: str(moments.moment(at)) for at in set(times)}
     return [_array([buckets[at] for at in times]), *map(_array, columns)]
+
+
+def _arrays(counts: Mapping[_Key, list[int]]) -> list[str]:
+    """The same of what has no time."""
+    return list(map(_array, _transposed(counts)))
+
+
+def _transposed(counts: Mapping[_Key, list[int]]) -> list[tuple[Any, ...]]:
+    return list(zip(*((*key, *numbers) for key, numbers in counts.items()), strict=True))
 
 
 def _array(values: Sequence[object]) -> str:
@@ -191,5 +212,13 @@ _HISTOGRAMS = _upserts(
     {"count": "bigint", "sum": "numeric"},
     totals=["count", "sum"],
     condition=f"u.measure = {histograms.RUNTIME}",
+)
+_BY_QUEUE = {"queue_id": "integer", "name_id": "integer", "measure": "smallint", "slot": "smallint"}
+_QUEUES = _upsert(
+    "histogram_total_queue",
+    {name: f"u.{name}" for name in _BY_QUEUE},
+    {"count": "bigint", "sum": "numeric"},
+    f"unnest({', '.join(f'%s::{kind}[]' for kind in (*_BY_QUEUE.values(), 'bigint', 'bigint'))}) "
+    f"AS u({', '.join(_BY_QUEUE)}, count, sum)",
 )
 _ERRORS = _upserts("error", {"group_id": "integer"} | _BOTH, {"count": "bigint"}, totals=())[:2]

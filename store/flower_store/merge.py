@@ -60,7 +60,7 @@ MERGE_TASKS = _statement(
     f"SELECT %(cluster)s, {_columns(rows.TASK_COLUMNS)} FROM {_INCOMING} ORDER BY key "
     f"ON CONFLICT (cluster_id, key) DO UPDATE SET {_assignments()} "
     # xmax tells a new row from one that was there: of a new task the log can hold nothing yet.
-    "RETURNING uuid_send(key), id, coalesce(name_id, 0), seen_at, xmax = 0"
+    "RETURNING uuid_send(key), id, coalesce(name_id, 0), coalesce(queue_id, 0), seen_at, xmax = 0"
 )
 """Locks every task of the batch until the commit, which makes LOGGED exact: see there."""
 

@@ -50,10 +50,36 @@ class Prefetch:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueTimes:
+    """Run times or waits of one task by queue over all time, as `Runtimes` has them."""
+
+    cluster: str
+    queue: str
+    task: str
+    measure: int
+    counts: Mapping[int, int]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number of a cluster, and of what within it."""
+
+    cluster: str
+    of: tuple[str, ...]
+    value: float
+
+
+Figures = Mapping[str, Sequence[Figure]]
+"""By what they count: a name of `reads/metric_figures.py`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All of it. `prefetch` is by cluster, worker and task; what is absent there is nothing."""
 
     workers: Sequence[WorkerState]
     events: Sequence[EventCounts]
     runtimes: Sequence[Runtimes]
+    queues: Sequence[QueueTimes]
     prefetch: Mapping[tuple[str, str, str], Prefetch]

@@ -399,6 +399,19 @@ histogram_total = _histogram_total(
 histogram_total_by = _histogram_total(
     "histogram_total_by", _either(), "histogram_total of a name at all workers, or of a worker with all names"
 )
+histogram_total_queue = Table(
+    "histogram_total_queue",
+    metadata,
+    Column("cluster_id", SmallInteger, nullable=False),
+    Column("queue_id", Integer, nullable=False, comment="0: no event has told the queue yet"),
+    Column("name_id", Integer, nullable=False, comment="0: no event has told the name yet"),
+    Column("measure", SmallInteger, nullable=False, comment="1: run time, 2: wait (histograms.py)"),
+    Column("slot", SmallInteger, nullable=False, comment="the first bound that is not less (histograms.py)"),
+    Column("count", BigInteger, nullable=False),
+    Column("sum", Numeric, nullable=False, comment="seconds, in whole microseconds: exact"),
+    PrimaryKeyConstraint("cluster_id", "queue_id", "name_id", "measure", "slot"),
+    comment="run times and waits over all time by queue, as they were known first; never falls",
+)
 
 
 def _errors(name: str, comment: str) -> Table:

@@ -5,6 +5,7 @@ import math
 import threading
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 import httpx
 import pytest
@@ -25,6 +26,10 @@ from flower_store.writes import Writer
 
 A, B = "celery@a", "celery@b"
 SECOND = timedelta(seconds=1)
+
+
+a_beat = partial(a_heartbeat, freq=600)
+"""Of a worker that counts as alive for as long as a test may take."""
 
 
 def task_id(number: int) -> str:
@@ -49,7 +54,7 @@ def told(writer: Writer, api: httpx.Client) -> httpx.Client:
     writer.write(
         [*a_run(1, "app.add", runtime=0.02), *a_run(2, "app.add", runtime=0.5), *a_run(3, "app.mail", worker=B),
          *a_run(4, "app.mail", worker=B, end="failed"), an_event("received", 4, task_id=task_id(5), name="app.add")],
-        [a_heartbeat(kind="online"), a_heartbeat(1, active=3), a_heartbeat(1, worker=B, active=2)],
+        [a_beat(kind="online"), a_beat(1, active=3), a_beat(1, worker=B, active=2)],
     )  # fmt: skip
     silenced(writer, B, timedelta(minutes=1))
     return api
@@ -147,7 +152,7 @@ def test_prefetched_tasks_are_those_that_a_living_worker_holds_just_now(told: ht
     assert waits == {(A, "app.add"): 2.25, (B, "app.mail"): 0.0}
 
     # A restarts under its name: what it held before is the broker's again, and what ran does not run any more.
-    writer.write([an_event("received", 7, task_id=task_id(7), name="app.add")], [a_heartbeat(9, kind="online", pid=2)])
+    writer.write([an_event("received", 7, task_id=task_id(7), name="app.add")], [a_beat(9, kind="online", pid=2)])
     eventually(lambda: series(scraped(told), "flower_task_prefetch_time_seconds", "worker")[(A,)] == 0.0)
     assert prefetched()[(A, "app.add")] == 0.0
 
@@ -203,7 +208,7 @@ HOSTILE = [
 
 def test_hostile_names_stay_in_their_label(writer: Writer, api: httpx.Client) -> None:
     events = [event for n, name in enumerate(HOSTILE) for event in a_run(n, name)[:3]]
-    writer.write([*events, an_event('progress"\n', 4, task_id=task_id(1))], [a_heartbeat(worker='celery@"\n\\')])
+    writer.write([*events, an_event('progress"\n', 4, task_id=task_id(1))], [a_beat(worker='celery@"\n\\')])
 
     for found in (scraped(api), scraped_openly(api)):
         counts = series(found, "flower_events_total", "worker", "task", "type")
@@ -220,7 +225,7 @@ def crowd(writer: Writer) -> list[str]:
     writer.write(
         [event for n, worker in enumerate(workers) for m, name in enumerate(names)
          for event in a_run(10 * n + m, name, worker=worker)],
-        [a_heartbeat(worker=worker, active=1) for worker in workers],
+        [a_beat(worker=worker, active=1) for worker in workers],
     )  # fmt: skip
     for number, worker in enumerate(workers[5:]):
         silenced(writer, worker, timedelta(hours=1 + number))
@@ -275,7 +280,7 @@ def test_names_past_the_bound_are_one_and_nothing_is_counted_twice(
 def test_a_crowded_cluster_leaves_the_others_their_workers(
     crowd: list[str], store: StoreSettings, other_writer: Writer
 ) -> None:
-    other_writer.write(a_run(1, "app.other"), [a_heartbeat()])
+    other_writer.write(a_run(1, "app.other"), [a_beat()])
 
     with serving.client(store, ApiSettings(port=0, metrics_series=20)) as api:
         counts = series(scraped(api), "flower_events_total", "cluster", "worker", "task", "type")

@@ -59,6 +59,7 @@ def differences(connection: psycopg.Connection[Any]) -> list[str]:
     found += _compared(connection, "rollup_1h_by", 5, _of_either(by_hour.rollup))
     found += _compared(connection, "histogram_1h_by", 6, _of_either(by_hour.histogram))
     found += _totals_compared(connection, by_hour)
+    found += _queues_compared(connection, by_hour)
     return found + _groups_compared(connection, rows, groups)
 
 
@@ -146,6 +147,32 @@ def _totals_compared(connection: psycopg.Connection[Any], counts: _Counts) -> li
         found += _compared(connection, f"{kind}_total", width, pairs)
         found += _compared(connection, f"{kind}_total_by", width, either)
     return found
+
+
+def _queues_compared(connection: psycopg.Connection[Any], counts: _Counts) -> list[str]:
+    """By queue: run times are whole. A wait that an ETA took back later stays, so there are at least as many."""
+    runtimes: defaultdict[Key, list[Decimal]] = defaultdict(lambda: [Decimal(0)] * 2)
+    waits: Counter[object] = Counter()
+    for (cluster_id, _, name_id, _, measure, slot), numbers in counts.histogram.items():
+        if measure == histograms.RUNTIME:
+            _add(runtimes, (cluster_id, name_id, slot), *numbers)
+        else:
+            waits[cluster_id] += int(numbers[0])
+    rows = connection.execute(
+        "SELECT cluster_id, name_id, slot, sum(count), sum(sum) FROM histogram_total_queue WHERE measure = 1 "
+        "GROUP BY 1, 2, 3"
+    )
+    stored = {row[:3]: list(row[3:]) for row in rows}
+    told = connection.execute(
+        "SELECT cluster_id, sum(count) FROM histogram_total_queue WHERE measure = 2 GROUP BY 1"
+    ).fetchall()
+    found = [
+        f"histogram_total_queue {key}: stored {stored.get(key)}, the log says {runtimes.get(key)}"
+        for key in stored.keys() | runtimes.keys()
+        if stored.get(key) != runtimes.get(key)
+    ]
+    missing = waits - Counter(dict(told))
+    return found + [f"histogram_total_queue: {missing} waits are missing"] * bool(missing)
 
 
 def _floor(at: datetime, step: timedelta) -> datetime:

@@ -99,6 +99,8 @@ def test_collectors_that_write_the_same_events_at_once_count_each_once(
         "DELETE FROM rollup_total_by WHERE by = 1",
         "UPDATE histogram_total SET sum = sum + 0.000001",
         "UPDATE histogram_total_by SET slot = slot + 1 WHERE by = 2",
+        "UPDATE histogram_total_queue SET count = count + 1 WHERE measure = 1",
+        "DELETE FROM histogram_total_queue WHERE measure = 2",
         "INSERT INTO task_event SELECT * FROM task_event LIMIT 1",
         "UPDATE error_1m SET count = count + 1",
         "UPDATE error_1h SET worker_id = worker_id + 1",
@@ -154,6 +156,28 @@ def test_a_wait_moves_when_an_earlier_event_comes_late(writer: Writer, query: Qu
 
     assert first == [(histograms.slot(1.0), 1, 1)]
     assert query(counted) == [(histograms.slot(2.0), 1, 2)]
+
+
+def test_by_queue_a_wait_counts_as_it_was_known_first_and_never_less(
+    writer: Writer, query: Query, database_url: str
+) -> None:
+    story = a_success(task_id(1))
+    counted = (
+        "SELECT coalesce(q.name, ''), measure, slot, count FROM histogram_total_queue "
+        "LEFT JOIN queue q ON q.id = queue_id ORDER BY measure, 1"
+    )
+
+    writer.write(story[1:3])
+    writer.write([story[0], story[3]])
+    writer.write(a_success(task_id(2)))
+    writer.write(a_success(task_id(2)))
+
+    assert query(counted) == [
+        ("celery", histograms.RUNTIME, histograms.slot(1.0), 2),
+        ("", histograms.WAIT, histograms.slot(1.0), 1),
+        ("celery", histograms.WAIT, histograms.slot(2.0), 1),
+    ]
+    assert differences(database_url) == []
 
 
 def test_run_times_fall_into_fixed_slots(writer: Writer, query: Query) -> None:

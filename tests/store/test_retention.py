@@ -144,7 +144,7 @@ def test_counts_history_and_set_aside_input_go_after_their_time(writer: Writer, 
 
 
 def test_totals_never_fall_whatever_goes(writer: Writer, query: Query) -> None:
-    totals = ("rollup_total", "rollup_total_by", "histogram_total", "histogram_total_by")
+    totals = ("rollup_total", "rollup_total_by", "histogram_total", "histogram_total_by", "histogram_total_queue")
     writer.write(a_success(task_id(1)))
     before = [query(f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4") for table in totals]
 

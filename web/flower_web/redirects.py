@@ -26,7 +26,7 @@ async def home(
 ) -> Template | Redirect | Response[bytes]:
     """The cluster that is meant; before the first one is stored, what to do."""
     if fleet.wanted(request):
-        return await fleet.rows(request, reads)
+        return await fleet.rows(request, reads, purge=api_settings.purge_offline_workers)
     try:
         return Redirect((await _meant(reads, api_settings)).overview)
     except NoCluster:
@@ -64,7 +64,7 @@ async def task(reads: GivenReads, api_settings: GivenSettings, task_id: FromPath
 async def workers(request: _AnyRequest, reads: GivenReads, api_settings: GivenSettings) -> Redirect | Response[bytes]:
     """Flower's workers, and one of them; with `json=1` not the page but its rows."""
     if fleet.wanted(request):
-        return await fleet.rows(request, reads)
+        return await fleet.rows(request, reads, purge=api_settings.purge_offline_workers)
     return Redirect((await _meant(reads, api_settings)).workers)
 
 

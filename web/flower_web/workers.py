@@ -5,7 +5,7 @@ from litestar.response import Template
 
 from flower_store.reads import workers as stored
 from flower_web import fleet
-from flower_web.given import GivenReads
+from flower_web.given import GivenReads, GivenSettings
 from flower_web.visit import GivenVisit
 
 _REFRESH = 2_000
@@ -13,9 +13,9 @@ _REFRESH = 2_000
 
 
 @get("/c/{cluster:str}/workers", include_in_schema=False)
-async def workers(reads: GivenReads, visit: GivenVisit) -> Template:
+async def workers(reads: GivenReads, visit: GivenVisit, api_settings: GivenSettings) -> Template:
     """The fleet table."""
     async with reads.connect() as connection:
-        found = await stored.workers(connection, visit.cluster.id)
+        found = await stored.workers(connection, visit.cluster.id, purge=api_settings.purge_offline_workers)
     frame = visit.frame("Workers", here="workers", interval=_REFRESH)
     return Template("workers.html", context={"frame": frame, "workers": fleet.fleet(found)})

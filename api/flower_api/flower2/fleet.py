@@ -1,7 +1,7 @@
 """`/workers?json=1`: one object a worker, as Flower's page asked for every second."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -24,12 +24,12 @@ def wanted(request: _AnyRequest) -> bool:
     return arguments.flag(request.query_params.get("json"))
 
 
-async def rows(request: _AnyRequest, reads: Reads) -> Response[bytes]:
-    """Workers of which events are stored, with how many of each type."""
+async def rows(request: _AnyRequest, reads: Reads, *, purge: timedelta | None) -> Response[bytes]:
+    """Workers of which events are stored, with how many of each type; not those that are offline for longer."""
     arguments.flag(request.query_params.get("refresh"))
     found = await cluster_id(reads, request.query_params.get("cluster"))
     async with reads.connect() as connection:
-        known = await workers.workers(connection, found)
+        known = await workers.workers(connection, found, purge=purge)
         counts = await workers.counts(connection, found)
     data = [_row(worker, counts.get(worker.hostname, {})) for worker in known if _seen(worker, counts)]
     return answers.json(request, msgspec.json.encode({"data": data}))

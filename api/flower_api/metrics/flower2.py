@@ -1,12 +1,10 @@
 """Flower's six families: its names, labels and buckets, and one label more, `cluster`."""
 
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
-
-from prometheus_client.utils import floatToGoString
 
 from flower_api.metrics.exposition import Family, label
-from flower_store import event_types, histograms
+from flower_api.metrics.histogram import Buckets
+from flower_store import event_types
 from flower_store.metric_records import EventCounts, Prefetch, Runtimes, Snapshot, WorkerState
 
 _NOTHING = Prefetch(0, 0.0)
@@ -50,28 +48,13 @@ def _events(of: EventCounts) -> str:
 
 
 def _runtimes(found: Sequence[Runtimes], bounds: Sequence[float]) -> str:
-    """A bound of ours is exact. One that lies between two of ours counts what is surely below it."""
-    slots = [(_go(bound), histograms.surely_within(bound)) for bound in bounds]
-    return "".join([_runtime(of, slots) for of in found])
+    buckets, name = Buckets(bounds), "flower_task_runtime_seconds"
+    return "".join([buckets.lines(name, *_split(of), of.counts, of.seconds) for of in found])
 
 
-def _go(bound: float) -> str:
-    """As Flower's client library writes it; OpenMetrics asks for the same form."""
-    return str(floatToGoString(bound))  # type: ignore[no-untyped-call]
-
-
-def _runtime(of: Runtimes, slots: Sequence[tuple[str, int]]) -> str:
-    name, cluster = "flower_task_runtime_seconds", label(of.cluster)
-    tail = f'task="{label(of.task)}",worker="{label(of.worker)}"}} '
-    head = f'{name}_bucket{{cluster="{cluster}",le="'
-    counts = [0] * (histograms.LAST + 2)
-    for slot, count in of.counts.items():
-        counts[slot + 1] = count
-    sums = list(accumulate(counts))
-    lines = [f'{head}{bound}",{tail}{sums[within]}\n' for bound, within in slots]
-    lines.append(f'{name}_count{{cluster="{cluster}",{tail}{sums[-1]}\n')
-    lines.append(f'{name}_sum{{cluster="{cluster}",{tail}{of.seconds}\n')
-    return "".join(lines)
+def _split(of: Runtimes) -> tuple[str, str]:
+    """The labels that stand before `le` and behind it."""
+    return f'cluster="{label(of.cluster)}"', f'task="{label(of.task)}",worker="{label(of.worker)}"'
 
 
 def _prefetch_times(snapshot: Snapshot) -> Iterator[str]:

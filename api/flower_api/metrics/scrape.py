@@ -9,16 +9,19 @@ from typing import Final
 import structlog
 from prometheus_client.exposition import choose_encoder
 
-from flower_api.metrics import exposition, flower2
+from flower_api.metrics import exposition, flower2, own
 from flower_api.metrics.exposition import Family
 from flower_api.reads import Pool
 from flower_api.settings import ApiSettings
 from flower_store import histograms
-from flower_store.metric_records import Snapshot
-from flower_store.reads import metrics
+from flower_store.metric_records import Figures, Snapshot
+from flower_store.reads import metric_figures, metrics
 
 KEPT: Final = 1.0
 """Seconds for which an answer is not made again: whoever scrapes faster, or many at once, cost one reading."""
+
+SLOWLY: Final = 10.0
+"""Seconds for which figures that change slowly are not read again; queues are sampled as often."""
 
 _log = structlog.get_logger(__name__)
 
@@ -33,7 +36,8 @@ class Scrape:
         self._settings = settings
         self._lock = asyncio.Lock()
         self._found: Sequence[Family] = ()
-        self._until = -math.inf
+        self._until = self._figures_until = -math.inf
+        self._figures: Figures = {}
         between = [bound for bound in settings.runtime_bounds[:-1] if bound not in histograms.BOUNDS]
         if between:
             _log.warning("run times are counted by other bounds, these count what is surely below", bounds=between)
@@ -50,13 +54,19 @@ class Scrape:
         return content_type, await asyncio.to_thread(exposition.openmetrics if known else exposition.text, found)
 
     async def _read(self) -> Sequence[Family]:
-        settings = self._settings
+        settings, most = self._settings, self._settings.metrics_series
         async with self._pool.connect("REPEATABLE READ") as connection:
-            snapshot = await metrics.snapshot(
-                connection, most=settings.metrics_series, purge=settings.purge_offline_workers
-            )
-        return await asyncio.to_thread(_families, snapshot, settings.runtime_bounds)
+            snapshot = await metrics.snapshot(connection, most=most, purge=settings.purge_offline_workers)
+            if self._clock() >= self._figures_until:
+                self._figures = await metric_figures.figures(connection, workers=most // 2)
+                self._figures_until = self._clock() + SLOWLY
+        return await asyncio.to_thread(_families, snapshot, self._figures, settings.runtime_bounds)
 
 
-def _families(snapshot: Snapshot, bounds: Sequence[float]) -> Sequence[Family]:
-    return flower2.families(snapshot, bounds)
+def _families(snapshot: Snapshot, figures: Figures, bounds: Sequence[float]) -> Sequence[Family]:
+    return [
+        *flower2.families(snapshot, bounds),
+        *own.times(snapshot, bounds),
+        own.utilization(snapshot, figures),
+        *own.families(figures),
+    ]

@@ -236,6 +236,22 @@ def _totals() -> None:
             ),
             comment=comment,
         )
+    op.create_table(
+        "histogram_total_queue",
+        sa.Column("cluster_id", sa.SmallInteger(), nullable=False),
+        sa.Column("queue_id", sa.Integer(), nullable=False, comment="0: no event has told the queue yet"),
+        sa.Column("name_id", sa.Integer(), nullable=False, comment="0: no event has told the name yet"),
+        sa.Column("measure", sa.SmallInteger(), nullable=False, comment="1: run time, 2: wait (histograms.py)"),
+        sa.Column(
+            "slot", sa.SmallInteger(), nullable=False, comment="the first bound that is not less (histograms.py)"
+        ),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("sum", sa.Numeric(), nullable=False, comment="seconds, in whole microseconds: exact"),
+        sa.PrimaryKeyConstraint(
+            "cluster_id", "queue_id", "name_id", "measure", "slot", name=op.f("pk_histogram_total_queue")
+        ),
+        comment="run times and waits over all time by queue, as they were known first; never falls",
+    )
     op.execute(
         "INSERT INTO rollup_total SELECT cluster_id, worker_id, name_id, type, sum(count) FROM rollup_1h "
         "GROUP BY cluster_id, worker_id, name_id, type"

@@ -20,13 +20,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flower_store import counting, event_types, histograms, marks, states
 from flower_store.dimensions import OVERFLOW
-from flower_store.metric_records import EventCounts, Prefetch, Runtimes, Snapshot, WorkerState
+from flower_store.metric_records import EventCounts, Prefetch, QueueTimes, Runtimes, Snapshot, WorkerState
 
 UNFINISHED = 10_000
 """Tasks that are looked at for what is prefetched, of each state and cluster, the newest first."""
 
 TYPES = 5
 """Types of events that a task usually has: the bound on series allows a fifth of it for names."""
+
+QUEUES = 100
+"""Queues of a cluster by which times are told apart, the first ones ever seen; of names, a twentieth of the bound."""
 
 _CLIENTS = 0
 _OTHERS = -1
@@ -39,6 +42,7 @@ class _Known:
 
     clusters: Mapping[int, str]
     workers: _Rows
+    hosts: Mapping[int, str]
     names: dict[int, str] = field(default_factory=dict)
 
     def online(self, cluster_id: int) -> list[int]:
@@ -52,15 +56,19 @@ async def snapshot(connection: AsyncConnection, *, most: int, purge: timedelta |
     """
     found = await connection.execute(text("SELECT id, slug FROM cluster ORDER BY id"))
     workers = (await connection.execute(_WORKERS, {"purge": purge, "most": most // 2})).mappings().all()
-    known = _Known({row[0]: row[1] for row in found}, workers)
+    hosts = {row["id"]: row["hostname"] for row in workers} | {_CLIENTS: "", _OTHERS: OVERFLOW}
+    known = _Known({row[0]: row[1] for row in found}, workers, hosts)
     crowded = await _crowded(connection, known, most)
     detail = await _detail(connection, known, crowded, most)
     whole = await _by_name(connection, crowded, most)
     shown = [row["worker_id"] for row in detail]
     runtimes = await _runtimes(connection, known, crowded, shown, most)
     unfinished = await _unfinished(connection, known, crowded)
+    queues = (
+        (await connection.execute(_QUEUES, {"names": most // 20, "queues": QUEUES, "others": _OTHERS})).mappings().all()
+    )
     ids = {one for row in (*detail, *whole) for one in row["names"]} | {
-        row["name_id"] for row in (*runtimes, *unfinished)
+        row["name_id"] for row in (*runtimes, *unfinished, *queues)
     }
     known.names.update(await _names(connection, ids))
     apart = {(row["cluster_id"], one) for row in whole for one in row["names"]}
@@ -72,6 +80,7 @@ async def snapshot(connection: AsyncConnection, *, most: int, purge: timedelta |
         ],
         events=[*_events(known, detail), *_events(known, whole)],
         runtimes=_runtimes_of(known, runtimes),
+        queues=_queues_of(known, queues),
         prefetch=_prefetch(known, unfinished, crowded, apart),
     )
 
@@ -120,7 +129,7 @@ async def _runtimes(
 async def _unfinished(connection: AsyncConnection, known: _Known, crowded: Collection[int]) -> _Rows:
     given = {"clusters": list(known.clusters), "states": [states.RECEIVED, states.STARTED], "most": UNFINISHED}
     kinds = {"received": states.RECEIVED, "started": states.STARTED, "gone": [marks.LOST, marks.ENDED_UNSEEN]}
-    given |= {"crowded": list(crowded), "all": OVERFLOW}
+    given |= {"crowded": list(crowded), "others": _OTHERS}
     return (await connection.execute(_UNFINISHED, given | kinds)).mappings().all()
 
 
@@ -132,11 +141,10 @@ async def _names(connection: AsyncConnection, ids: Collection[int]) -> dict[int,
 
 
 def _events(known: _Known, rows: _Rows) -> list[EventCounts]:
-    hosts = {row["id"]: row["hostname"] for row in known.workers} | {_CLIENTS: "", _OTHERS: OVERFLOW}
     return [
         EventCounts(
             known.clusters[row["cluster_id"]],
-            hosts[row["worker_id"]],
+            known.hosts[row["worker_id"]],
             [known.names[one] for one in row["names"]],
             row["types"],
             row["counts"],
@@ -146,12 +154,25 @@ def _events(known: _Known, rows: _Rows) -> list[EventCounts]:
 
 
 def _runtimes_of(known: _Known, rows: _Rows) -> list[Runtimes]:
-    hosts = {row["id"]: row["hostname"] for row in known.workers} | {_CLIENTS: "", _OTHERS: OVERFLOW}
     return [
         Runtimes(
             known.clusters[row["cluster_id"]],
-            hosts[row["worker_id"]],
+            known.hosts[row["worker_id"]],
             known.names[row["name_id"]],
+            dict(zip(row["slots"], row["counts"], strict=True)),
+            float(row["seconds"]),
+        )
+        for row in rows
+    ]
+
+
+def _queues_of(known: _Known, rows: _Rows) -> list[QueueTimes]:
+    return [
+        QueueTimes(
+            known.clusters[row["cluster_id"]],
+            row["queue"],
+            known.names[row["name_id"]],
+            row["measure"],
             dict(zip(row["slots"], row["counts"], strict=True)),
             float(row["seconds"]),
         )
@@ -167,8 +188,14 @@ def _prefetch(
     last: dict[tuple[str, str, str], tuple[Any, float]] = {}
     for row in rows:
         cluster_id, name_id = row["cluster_id"], row["name_id"]
+        if row["worker_id"] not in known.hosts:  # more live than are shown
+            continue
         together = cluster_id in crowded and (cluster_id, name_id) not in apart
-        key = (known.clusters[cluster_id], row["hostname"], OVERFLOW if together else known.names[name_id])
+        key = (
+            known.clusters[cluster_id],
+            known.hosts[row["worker_id"]],
+            OVERFLOW if together else known.names[name_id],
+        )
         tasks[key] += row["prefetched"]
         if row["started_at"] is not None and (key not in last or last[key][0] < row["started_at"]):
             last[key] = row["started_at"], float(row["waited"])
@@ -242,14 +269,29 @@ FROM (
 ) AS summed GROUP BY 1, 3 ORDER BY 1, 3
 """)
 
+_QUEUES = text(f"""
+WITH name AS (SELECT id, row_number() OVER (PARTITION BY cluster_id ORDER BY id) AS place FROM task_name),
+known AS (SELECT id, name, row_number() OVER (PARTITION BY cluster_id ORDER BY id) AS place FROM queue)
+SELECT cluster_id, queue, name_id, measure, array_agg(slot) AS slots, array_agg(count) AS counts,
+  sum(seconds) AS seconds
+FROM (
+  SELECT r.cluster_id,
+    CASE WHEN coalesce(q.place, 0) <= :queues THEN coalesce(q.name, '') ELSE '{OVERFLOW}' END AS queue,
+    CASE WHEN coalesce(n.place, 0) <= :names THEN r.name_id ELSE :others END AS name_id, r.measure, r.slot,
+    CAST(sum(r.count) AS bigint) AS count, sum(r.sum) AS seconds
+  FROM histogram_total_queue r LEFT JOIN name n ON n.id = r.name_id LEFT JOIN known q ON q.id = r.queue_id
+  GROUP BY 1, 2, 3, 4, 5
+) AS summed GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+""")
+
 # What a process held that has ended since is nobody's, and what is marked has ended unseen, or with its worker.
 _UNFINISHED = text("""
 WITH alive AS MATERIALIZED (
-  SELECT id, CASE WHEN cluster_id = ANY(CAST(:crowded AS smallint[])) THEN :all ELSE hostname END AS hostname,
+  SELECT id, CASE WHEN cluster_id = ANY(CAST(:crowded AS smallint[])) THEN CAST(:others AS int) ELSE id END AS shown,
     (SELECT max(e.at) FROM worker_event e WHERE e.worker_id = w.id AND e.type = 'worker-online') AS came_at
   FROM worker w WHERE alive_until > now()
 )
-SELECT t.cluster_id, w.hostname, coalesce(t.name_id, 0) AS name_id,
+SELECT t.cluster_id, w.shown AS worker_id, coalesce(t.name_id, 0) AS name_id,
   count(*) FILTER (WHERE t.state = :received) AS prefetched,
   max(t.started_at) FILTER (WHERE t.state = :started) AS started_at,
   (array_agg(greatest(0, extract(epoch FROM t.started_at - t.received_at)) ORDER BY t.started_at DESC)

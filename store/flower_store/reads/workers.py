@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, false, func, literal_column, select, text, true
@@ -28,13 +28,17 @@ _COLUMNS = (
 )
 
 
-async def workers(connection: AsyncConnection, cluster_id: int) -> list[WorkerRecord]:
-    """Every worker ever heard of, by name, with its last answers to inspection."""
-    rows = (
-        (await connection.execute(select(*_COLUMNS).where(_W.cluster_id == cluster_id).order_by(_W.hostname)))
-        .mappings()
-        .all()
-    )
+async def workers(
+    connection: AsyncConnection, cluster_id: int, *, purge: timedelta | None = None
+) -> list[WorkerRecord]:
+    """Every worker ever heard of, by name, with its last answers to inspection.
+
+    With `purge` without those that are offline for longer.
+    """
+    statement = select(*_COLUMNS).where(_W.cluster_id == cluster_id).order_by(_W.hostname)
+    if purge is not None:
+        statement = statement.where(_W.alive_until > func.now() - purge)
+    rows = (await connection.execute(statement)).mappings().all()
     replies = await _replies(connection, cluster_id)
     return [WorkerRecord(**row, **replies[row["id"]]) for row in rows]
 
