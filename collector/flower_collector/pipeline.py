@@ -71,4 +71,5 @@ class Pipeline:
             metrics=shared.metrics,
             backoff=shared.backoff(),
             give_up=self._give_up,
+            overflowing=shared.crowding.note,
         )

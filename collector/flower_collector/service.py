@@ -173,6 +173,7 @@ class Collector:
         return (
             Auditing(self.metrics, grace=settings.audit_grace),
             Silences(self._shared.found, answered=settings.inspect_interval * 3, settled=self.ready),
+            self._shared.crowding,
             Marking(limits, listened=lambda: self._duties.listened),
             Retaining(retention, self.metrics, clock=self._clock),
         )

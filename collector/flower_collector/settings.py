@@ -143,10 +143,17 @@ class CollectorSettings:
     store_results: bool = setting(True, help="Store the results of tasks; exceptions are stored in any case.")
     # A made-up name costs a row for ever, here and in every list: genuine clusters have hundreds.
     max_task_names: int = setting(
-        10_000, help="Task names that get a row of their own; what is new past it is counted as (overflow)."
+        10_000, help="Task names that get a row of their own; what is new past it is counted as (overflow), and told."
     )
-    max_queues: int = setting(10_000, help="Queues that get a row of their own; as max_task_names.")
-    max_workers: int = setting(10_000, help="Workers that get a row of their own; as max_task_names.")
+    max_queues: int = setting(
+        10_000,
+        help="Queues that get a row of their own; as max_task_names. A row goes when nothing kept refers to it.",
+    )
+    max_workers: int = setting(
+        10_000,
+        help="Workers that get a row of their own; as max_queues. Where workers are pods with new names, this is how "
+        "many there may be in the longest retention (retention_hours).",
+    )
     max_event_types: int = setting(
         500, help="Types of events beside Celery's own that get a row of their own; as max_task_names."
     )

@@ -13,6 +13,7 @@ from flower_collector import app, backend_url, driver
 from flower_collector.arrivals import Arrivals
 from flower_collector.availability import Availability
 from flower_collector.backoff import Backoff
+from flower_collector.crowding import Crowding
 from flower_collector.findings import Findings
 from flower_collector.gaps import Gaps
 from flower_collector.metrics import Metrics
@@ -44,6 +45,7 @@ class Shared:
     shown: str
     metrics: Metrics
     found: Findings
+    crowding: Crowding
     broker: Availability
     events: Availability
     beats: Availability
@@ -89,6 +91,7 @@ def shared(
     backend_url.check(cluster, settings.result_backend)
     connection = cluster.connection_for_read(heartbeat=app.HEARTBEAT)
     metrics = Metrics()
+    found = Findings(metrics)
     broker, events, beats = (Availability(clock) for _ in range(3))
     return Shared(
         settings=settings,
@@ -97,7 +100,8 @@ def shared(
         kind=choice.transport(connection),
         shown=choice.shown(connection),
         metrics=metrics,
-        found=Findings(metrics),
+        found=found,
+        crowding=Crowding(found, settings, clock=clock),
         broker=broker,
         events=events,
         beats=beats,

@@ -6,7 +6,7 @@ knows each event, so nothing is counted twice.
 
 import math
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -67,14 +67,17 @@ class BatchWriter:
         metrics: Metrics,
         backoff: Backoff,
         give_up: threading.Event,
+        overflowing: Callable[[Iterable[str]], None] = lambda _: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`give_up` is set when a stop has waited long enough."""
+        """`give_up` is set when a stop has waited long enough; `overflowing` is told of which kinds names are past
+        their bound."""
         self._store = store
         self._database = database
         self._metrics = metrics
         self._backoff = backoff
         self._give_up = give_up
+        self._overflowing = overflowing
         self._now = now
         self._most: int | None = None
         self._told: str | None = None
@@ -198,6 +201,7 @@ class BatchWriter:
             raise errors.Rejected(f"{type(error).__name__}: {error}") from error
         for kind, number in written.overflowed.items():
             self._metrics.overflowed.labels(kind).inc(number)
+        self._overflowing(written.overflowed)
         self._metrics.too_old.inc(written.too_old)
         return written.stored
 

@@ -3,10 +3,15 @@
 Rows are added in a transaction of their own, before the batch's: what is remembered is then committed. Beyond the
 bound of a cluster, whatever is new shares one row, named OVERFLOW: a producer that makes up ten million names costs
 one. Whoever adds names to a table of a cluster does so alone, so that writers at the same moment keep the bound, too.
+
+Names of queues and workers that nobody uses any more are deleted (`unused.py`), and their ids are never given again. A
+lookup says in the row that the name is used, and what was looked up is good for LEASE; a row that was used within
+`unused.SAFE`, much longer, is not deleted. So no id is written whose row may be gone.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar, LiteralString
 
 import psycopg
@@ -14,6 +19,13 @@ from psycopg import sql
 
 OVERFLOW = "(overflow)"
 """The name of the row that stands for all names past the bound."""
+
+
+LEASE = timedelta(minutes=10)
+"""For so long a writer remembers ids, and takes a full table for full."""
+
+STALE = 2 * LEASE
+"""By the database's clock, ids that are remembered longer are not written: a process may have stood still meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +46,8 @@ class Dimension:
     """The type of the column."""
     overflow: ClassVar[str] = OVERFLOW
 
-    def __init__(self, table: str, column: str, cluster_id: int, *, most: int) -> None:
+    def __init__(self, table: str, column: str, cluster_id: int, *, most: int, goes: bool = False) -> None:
+        """`goes` where unused names are deleted."""
         self._table = table
         self._cluster_id = cluster_id
         self._most = most
@@ -47,9 +60,9 @@ class Dimension:
             "INSERT INTO {table} (cluster_id, {name}) SELECT %s, n FROM unnest(%s::text[]) AS n ORDER BY n "
             "ON CONFLICT (cluster_id, {name}) DO NOTHING"
         ).format(**parts)
-        self._select = sql.SQL(
-            "SELECT {name}::text, id FROM {table} WHERE cluster_id = %s AND {name} = ANY(%s::{kind}[])"
-        ).format(**parts)
+        found = "SELECT {name}::text, id FROM {table} WHERE cluster_id = %s AND {name} = ANY(%s::{kind}[])"
+        self._select = sql.SQL(found).format(**parts)
+        self._use = sql.SQL(_USE).format(**parts) if goes else None
         self._count = sql.SQL("SELECT count(*) FROM {table} WHERE cluster_id = %s").format(**parts)
 
     def ids(self, connection: psycopg.Connection, names: Iterable[str | None]) -> dict[str, int]:
@@ -82,7 +95,7 @@ class Dimension:
     def _admitted(self, connection: psycopg.Connection, names: list[str]) -> dict[str, int]:
         """Ids of those of these names for which there is room; others may have added some meanwhile."""
         with connection.transaction():
-            connection.execute(_SEES_COMMITS)
+            connection.execute(SEES_COMMITS)
             connection.execute(_ALONE, (f"flower {self._table}", self._cluster_id))
             row = connection.execute(self._count, (self._cluster_id,)).fetchone()
             room = max(0, self._most - (row[0] if row else 0))
@@ -95,10 +108,27 @@ class Dimension:
         connection.execute(self._insert, (self._cluster_id, names))
 
     def _found(self, connection: psycopg.Connection, names: list[str]) -> dict[str, int]:
-        return dict(connection.execute(self._select, (self._cluster_id, names)).fetchall())
+        if self._use is None:
+            return dict(connection.execute(self._select, (self._cluster_id, names)).fetchall())
+        parameters = {"cluster": self._cluster_id, "names": names, "lease": LEASE}
+        return dict(connection.execute(self._use, parameters).fetchall())
 
 
-_SEES_COMMITS: LiteralString = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+# A row whose use is not fresh is given out only once that is said in it: whoever is about to delete it holds it, and is
+# waited for.
+_USE: LiteralString = """
+WITH known AS MATERIALIZED (
+  SELECT {name}, id, used_at < now() - %(lease)s AS old FROM {table}
+  WHERE cluster_id = %(cluster)s AND {name} = ANY(%(names)s::{kind}[])
+), held AS (
+  SELECT id FROM {table} WHERE id IN (SELECT id FROM known WHERE old) ORDER BY id FOR NO KEY UPDATE
+), used AS (
+  UPDATE {table} t SET used_at = greatest(used_at, now()) FROM held WHERE t.id = held.id RETURNING t.{name}, t.id
+)
+SELECT {name}::text, id FROM known WHERE NOT old UNION ALL SELECT {name}::text, id FROM used
+"""
+
+SEES_COMMITS: LiteralString = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
 """Behind the lock the count must see what its last holder committed, whatever the database's default is."""
 
 _ALONE: LiteralString = "SELECT pg_advisory_xact_lock(hashtext(%s), %s)"

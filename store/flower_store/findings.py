@@ -1,4 +1,5 @@
-"""What a collector finds wrong with the way that events take: the kinds, a bounded set (they label a metric).
+"""What a collector finds wrong with the way that events take, and with where they go: the kinds, a bounded set (they
+label a metric).
 
 A finding holds while it is among those that the collector's last beat told; its sentence says what to look at.
 """
@@ -10,8 +11,9 @@ from datetime import datetime
 PROBE_LOST = "probe_lost"
 EVENTS_ELSEWHERE = "events_elsewhere"
 WORKERS_SILENT = "workers_silent"
+NAMES_FULL = "names_full"
 
-KINDS = (PROBE_LOST, EVENTS_ELSEWHERE, WORKERS_SILENT)
+KINDS = (PROBE_LOST, EVENTS_ELSEWHERE, WORKERS_SILENT, NAMES_FULL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,12 @@ class RetentionSettings:
         "no event left; today's events and their tasks stay. 0 is no bound.",
     )
 
+    @property
+    def longest(self) -> timedelta | None:
+        """For how long anything is kept that refers to names of queues and workers; None for ever."""
+        kept = [getattr(self, name) for name in _DURATIONS if name != "retention_aside"]
+        return max(kept) if all(kept) else None
+
     def __post_init__(self) -> None:
         """Check each value; raises SettingError."""
         for name in _DURATIONS:

@@ -434,7 +434,8 @@ class MissedRecord:
 class AuditRecord:
     """What the audit knows of an interval: tasks started as worker processes say, and as they were seen.
 
-    `audited_until` is the last heartbeat that was weighed, None before the first.
+    `audited_until` is the last heartbeat that was weighed, None before the first. `unaudited` are starts that were seen
+    of workers past the bound on their number, of which nobody can say whether they are all; None where there are none.
     """
 
     started: int
@@ -442,10 +443,19 @@ class AuditRecord:
     missing: int
     repaired: int
     audited_until: datetime | None
+    unaudited: int | None = None
 
     @property
     def sentence(self) -> str:
-        """What was found, in one sentence."""
+        """What was found, in one sentence, and what was not looked at, in another."""
+        if self.unaudited is None:
+            return self._found
+        starts = f"{self.unaudited:,} task {_plural(self.unaudited, 'start')}"
+        not_audited = f"Workers past the bound (--max-workers) are not audited; {starts} of theirs were seen."
+        return f"{self._found} {not_audited}" if self.started else not_audited
+
+    @property
+    def _found(self) -> str:
         if self.missing:
             what = f"{self.missing:,} of {self.started:,} task {_plural(self.started, 'start')}"
             return f"{_unseen(what, self.missing, self.repaired)}."

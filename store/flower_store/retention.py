@@ -18,7 +18,7 @@ import psycopg
 from psycopg import errors as driver
 from psycopg import sql
 
-from flower_store import disk, horizon, partitions
+from flower_store import disk, horizon, partitions, unused
 from flower_store.lifetimes import RetentionSettings
 from flower_store.maintenance import Sessions
 
@@ -32,6 +32,9 @@ COUNTED = 1_000_000
 
 DISK = "disk"
 """The kind of what goes for the disk's sake."""
+
+NAMES = "names"
+"""The kind of names that nothing refers to any more."""
 
 NEVER = timedelta(0)
 
@@ -73,6 +76,9 @@ def steps(store: Sessions, settings: RetentionSettings, now: datetime, stopping:
     for kind in _kinds(settings):
         for cluster_id in _clusters(store) if kind.clusters else (0,):
             yield from _delete(store, kind, _cutoff(kind, settings, now), cluster_id)
+    if settings.longest:
+        for table, rows in unused.steps(store, now - settings.longest, _clusters(store)):
+            yield Gone(NAMES, table, rows)
     yield from _shrink(store, settings, now, stopping)
 
 
@@ -88,6 +94,9 @@ def preview(store: Sessions, settings: RetentionSettings, now: datetime) -> list
             ]
         counts = [_counted(connection, kind, _cutoff(kind, settings, now)) for kind in _kinds(settings)]
         found += [one for one in counts if one.rows]
+        if settings.longest:
+            names = unused.preview(connection, now - settings.longest)
+            found += [Gone(NAMES, table, rows) for table, rows in names.items() if rows]
         gone = {one.subject for one in found}
         plan = disk.plan(connection, settings.retention_max_bytes, now=now, gone=gone)
         found += [Gone(DISK, day.name, day.rows, day.bytes) for day in plan.days]

@@ -51,6 +51,16 @@ def _now(name: str) -> Column[object]:
     return Column(name, DateTime(timezone=True), nullable=False, server_default=func.now())
 
 
+def _used() -> Column[object]:
+    return Column(
+        "used_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=func.now(),
+        comment="when a collector last looked its id up (dimensions.py)",
+    )
+
+
 def _cluster() -> Column[int]:
     return Column("cluster_id", SmallInteger, ForeignKey("cluster.id"), nullable=False)
 
@@ -100,6 +110,7 @@ queue = Table(
     _serial(),
     _cluster(),
     Column("name", Text, nullable=False),
+    _used(),
     UniqueConstraint("cluster_id", "name"),
 )
 
@@ -123,6 +134,7 @@ worker = Table(
     Column("sw_ver", Text),
     Column("sw_sys", Text),
     Column("utcoffset", REAL, comment="hours west of UTC; information only, never applied"),
+    _used(),
     UniqueConstraint("cluster_id", "hostname"),
     comment="a worker and its last sign of life; alive_until is in the database's clock, the rest in the worker's",
 )

@@ -28,7 +28,7 @@ def server(connection: psycopg.Connection) -> datetime:
 
 _BEGIN = """
 SELECT pg_postmaster_start_time(), (SELECT max(version_num) FROM alembic_version),
-  (SELECT count(set_config(name, value, true)) FROM unnest(%s::text[], %s::text[]) AS limits(name, value))
+  (SELECT count(set_config(name, value, true)) FROM unnest(%s::text[], %s::text[]) AS limits(name, value)), now()
 """
 
 
@@ -38,8 +38,8 @@ def begin(connection: psycopg.Connection, limits: Mapping[str, str]) -> psycopg.
     return connection.execute(_BEGIN, (list(limits), list(limits.values())))
 
 
-def check(asked: psycopg.Cursor, *, known: datetime) -> None:
-    """Go on only where names were looked up: on the server `known`.
+def check(asked: psycopg.Cursor, *, known: datetime) -> datetime:
+    """Go on only where names were looked up: on the server `known`. Returns the server's time.
 
     Raises Unavailable on another server, which may lack the last of their rows; WrongSchema.
     """
@@ -47,6 +47,8 @@ def check(asked: psycopg.Cursor, *, known: datetime) -> None:
     if row is None or row[0] != known:
         raise errors.Unavailable("the server is another one, or was started again: names are looked up again")
     schema.compare(row[1])
+    now: datetime = row[3]
+    return now
 
 
 def commit(connection: psycopg.Connection) -> None:

@@ -102,11 +102,15 @@ def write_replies(
 _LOST = """
 INSERT INTO worker_event (worker_id, type, at, pid)
 SELECT id, 'worker-lost', alive_until, coalesce(pid, 0) FROM worker
-WHERE cluster_id = %s AND alive_until < now() AND (offline_at IS NULL OR offline_at < heartbeat_at)
+WHERE cluster_id = %s AND alive_until < now() AND alive_until > now() - %s
+  AND (offline_at IS NULL OR offline_at < heartbeat_at)
 ON CONFLICT DO NOTHING
 """
+
+LOST_WITHIN = timedelta(days=7)
+"""Who fell silent earlier, while no collector looked, is not logged: retention would delete it, again and again."""
 
 
 def mark_lost(connection: psycopg.Connection, cluster_id: int) -> int:
     """Log the workers that fell silent without saying goodbye; returns how many are new."""
-    return connection.execute(_LOST, (cluster_id,)).rowcount
+    return connection.execute(_LOST, (cluster_id, LOST_WITHIN)).rowcount

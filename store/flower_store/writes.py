@@ -5,7 +5,8 @@ committed and must be written again (nothing is counted twice: the log knows eac
 nothing of the batch is stored, and writing the same batch again cannot help.
 """
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,6 +31,7 @@ from flower_store import (
     rows,
     schema,
     transactions,
+    unused,
     workers,
 )
 from flower_store.events import SetAside, TaskEvent, WorkerEvent
@@ -77,6 +79,7 @@ class Writer:
         transport: str = "",
         broker: str = "",
         bounds: dimensions.Bounds = _BOUNDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._bounds = bounds
@@ -84,6 +87,7 @@ class Writer:
         self._connection: psycopg.Connection | None = None
         self._cluster_id = 0
         self._server = transactions.UNKNOWN
+        self._clock = clock
         self._remember_nothing()
 
     @property
@@ -122,12 +126,14 @@ class Writer:
                     asked = transactions.begin(connection, database.limits(self._settings.database_write_timeout))
                     if folded:
                         batch.prepare(cursor)
-                transactions.check(asked, known=self._server)
+                now = transactions.check(asked, known=self._server)
+                self._check_names(now)
                 if folded:
                     appended = batch.append(cursor, self._cluster_id, folded, found)
                 with connection.pipeline():
                     if appended is not None:
                         appended.tally.write(cursor, self._cluster_id)
+                        unused.note_future(cursor, events, folded, found, now)
                     workers.write(connection, known, found.workers)
                     self._write_aside(cursor, aside)
                     notices.send(cursor, self._cluster_id)
@@ -312,10 +318,27 @@ class Writer:
     def _remember_nothing(self) -> None:
         bounds, cluster = self._bounds, self._cluster_id
         self._names = dimensions.Dimension("task_name", "name", cluster, most=bounds.names)
-        self._queues = dimensions.Dimension("queue", "name", cluster, most=bounds.queues)
-        self._workers = dimensions.Dimension("worker", "hostname", cluster, most=bounds.workers)
+        self._queues = dimensions.Dimension("queue", "name", cluster, most=bounds.queues, goes=True)
+        self._workers = dimensions.Dimension("worker", "hostname", cluster, most=bounds.workers, goes=True)
         self._types = dimensions.Dimension("event_type", "name", cluster, most=bounds.types)
         self._groups = groups.Groups(cluster, most=bounds.groups)
+        self._named_at: datetime | None = None
+        self._named_until = 0.0
+
+    def _renew_names(self, connection: psycopg.Connection) -> None:
+        """Forget names that were looked up too long ago: rows of those that are not used any more are deleted."""
+        if self._named_at is not None and self._clock() < self._named_until:
+            return
+        self._remember_nothing()
+        self._named_until = self._clock() + dimensions.LEASE.total_seconds()
+        row = connection.execute("SELECT now()").fetchone()
+        self._named_at = row[0] if row else None
+
+    def _check_names(self, now: datetime) -> None:
+        """By the server's time, for a process that stood still since it looked names up. Raises Unavailable."""
+        if self._named_at is None or now - self._named_at > dimensions.STALE:
+            self._named_at = None
+            raise errors.Unavailable("names were looked up too long ago: they are looked up again")
 
     @contextmanager
     def session(self) -> Generator[psycopg.Connection]:
@@ -332,6 +355,7 @@ class Writer:
         connection = self._connected()
         try:
             with errors.translated(), database.bounded(connection, self._settings.database_write_timeout):
+                self._renew_names(connection)
                 yield connection
         except errors.Unavailable:
             self.close()

@@ -10,9 +10,11 @@ import pytest
 from tests.api import written
 
 from flower_store import completeness, losses, reconciling
+from flower_store.dimensions import Bounds
 from flower_store.events import SetAside
 from flower_store.factories import a_heartbeat, an_event, uuid_of
 from flower_store.findings import FindingRecord
+from flower_store.settings import StoreSettings
 from flower_store.writes import Instance, Writer
 
 HERE = "/api/v1/clusters/default"
@@ -90,6 +92,29 @@ def test_what_the_audit_misses_is_told_in_a_sentence(api: httpx.Client, writer: 
     assert document["sentence"] == "525 of 525 task starts were not seen."
     assert interval["sentence"] == (
         "525 task starts of celery@a between 12:00:08 and 12:00:12 were not seen (events off)."
+    )
+
+
+def test_workers_past_the_bound_are_said_not_to_be_audited(
+    api: httpx.Client, writer: Writer, database_url: str
+) -> None:
+    begin = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+    span = {"from": iso(begin), "until": iso(datetime.now(UTC) + timedelta(hours=1))}
+    before = get(api, "completeness", **span)
+    crowded = Writer(StoreSettings(database_url=database_url), cluster="default", bounds=Bounds(workers=1))
+    crowded.write([an_event("started", 5, worker=f"celery@{name}", clock=20) for name in "abc"])
+    crowded.write([], [a_heartbeat(8, worker="celery@c", clock=10), a_heartbeat(12, worker="celery@c", clock=90)])
+    crowded.close()
+    completeness.audit(writer, grace=0 * SECOND)
+
+    after = get(api, "completeness", **span)
+
+    assert (before["unaudited"], before["sentence"]) == (
+        None, "Nothing was audited yet: that takes two heartbeats of a worker.",
+    )  # fmt: skip
+    assert after["unaudited"] == 2
+    assert after["sentence"] == (
+        "Workers past the bound (--max-workers) are not audited; 2 task starts of theirs were seen."
     )
 
 

@@ -45,7 +45,7 @@ def test_a_finding_is_logged_once_and_shown_until_it_is_over(found: Findings, me
 
 
 def test_each_kind_is_among_the_metrics_from_the_start(found: Findings, metrics: Metrics) -> None:
-    assert [shown(metrics, kind) for kind in findings.KINDS] == [0, 0, 0]
+    assert [shown(metrics, kind) for kind in findings.KINDS] == [0] * len(findings.KINDS)
     assert found.told() == ()
 
 

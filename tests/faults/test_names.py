@@ -33,6 +33,7 @@ BOUNDS = {
     "FLOWER_MAX_EVENT_TYPES": str(MOST),
     "FLOWER_AUDIT_GRACE": "1s",
 }
+OPTIONS = ("--max-task-names", "--max-queues", "--max-workers", "--max-event-types")
 A_MESSAGE = 500
 """Events in one message."""
 
@@ -61,7 +62,15 @@ def test_a_flood_of_names_fills_neither_memory_nor_tables_nor_metrics(
     assert vitals.descriptors <= MOST_OPEN, str(vitals)
     assert len(collector.page("metrics")) < 64 * 1024
     assert trial.metric(collector, "flower_collector_names_overflowed_total") > names
+    eventually(lambda: all(option in told(query) for option in OPTIONS))
+    assert 'flower_collector_findings{kind="names_full"} 1.0' in collector.page("metrics")
     assert collector.ready()
+
+
+def told(query: Query) -> str:
+    """What the collector says of names past their bound."""
+    ((findings,),) = query("SELECT findings FROM collector")
+    return " ".join(one["sentence"] for one in findings if one["kind"] == "names_full")
 
 
 @pytest.mark.faults

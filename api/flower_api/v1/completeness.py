@@ -32,6 +32,8 @@ class Completeness(msgspec.Struct, frozen=True, kw_only=True):
 
     - `started` is what worker processes say they started, `seen` what was seen of that.
     - `audited_until` is the last heartbeat that was weighed, by its worker's clock; null before the first.
+    - `unaudited` are starts seen of workers past the bound on their number (`--max-workers`), which are not audited;
+      null where there are none.
     - `intervals` are those in which something is missing, the newest first; `next` is the cursor of the page behind.
     """
 
@@ -42,6 +44,7 @@ class Completeness(msgspec.Struct, frozen=True, kw_only=True):
     seen: int
     missing: int
     repaired: int
+    unaudited: int | None
     sentence: str
     intervals: list[Missed]
     next: str | None
@@ -77,6 +80,7 @@ async def audit(
         seen=found.seen,
         missing=found.missing,
         repaired=found.repaired,
+        unaudited=found.unaudited,
         sentence=found.sentence,
         intervals=[_missed(one) for one in page.items],
         next=page.next,

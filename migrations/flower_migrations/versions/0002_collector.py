@@ -266,6 +266,17 @@ def _totals() -> None:
 
 def _audits() -> None:
     """What was lost, where and why."""
+    for table in ("queue", "worker"):
+        op.add_column(
+            table,
+            sa.Column(
+                "used_at",
+                sa.DateTime(timezone=True),
+                server_default=sa.text("now()"),
+                nullable=False,
+                comment="when a collector last looked its id up (dimensions.py)",
+            ),
+        )
     op.add_column("gap", sa.Column("count", sa.BigInteger(), nullable=True, comment="events lost; null: not known"))
     op.add_column(
         "gap",

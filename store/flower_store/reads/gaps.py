@@ -8,8 +8,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, ScalarSelect, func, literal, null, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from flower_store import states, tables
+from flower_store import counting, event_types, states, tables
 from flower_store.cursors import Cursor
+from flower_store.dimensions import LEASE, OVERFLOW
 from flower_store.records import AuditRecord, Count, GapRecord, MissedRecord, Page, SetAsideRecord
 
 _WHOLE = timedelta(hours=1)
@@ -160,7 +161,28 @@ async def audit(connection: AsyncConnection, cluster_id: int, since: datetime, u
         .where(tables.worker.c.cluster_id == cluster_id)
     )
     started, seen, missing, repaired = map(int, sums)
-    return AuditRecord(started=started, seen=seen, missing=missing, repaired=repaired, audited_until=last)
+    unaudited = await _unaudited(connection, cluster_id, since, until)
+    return AuditRecord(
+        started=started, seen=seen, missing=missing, repaired=repaired, audited_until=last, unaudited=unaudited
+    )
+
+
+async def _unaudited(connection: AsyncConnection, cluster_id: int, since: datetime, until: datetime) -> int | None:
+    """Starts of workers past the bound, by whole hours; None where no worker was past it since then."""
+    w, r = tables.worker.c, tables.rollup_1h_by.c
+    shared = (
+        await connection.execute(
+            select(w.id, w.used_at).where(w.cluster_id == cluster_id, w.hostname == OVERFLOW, w.used_at > since - LEASE)
+        )
+    ).first()
+    if shared is None:
+        return None
+    starts = await connection.scalar(
+        select(func.coalesce(func.sum(r.count), 0))
+        .where(r.cluster_id == cluster_id, r.bucket > since - _WHOLE, r.bucket < until)
+        .where(r.by == counting.WORKER, r.id == shared.id, r.type == event_types.NAMES[event_types.STARTED])
+    )
+    return int(starts or 0) if starts or shared.used_at < until + LEASE else None
 
 
 async def set_aside(
