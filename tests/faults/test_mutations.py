@@ -67,6 +67,32 @@ MUTATIONS = {
         'return f"dropped.{queue}"',
         "tests/collector/test_least_rights.py::test_a_user_with_the_documented_rights_counts_what_the_broker_drops",
     ),
+    "a drop acknowledged before its gap is committed": Mutation(
+        "collector/flower_collector/receivers/overflow.py",
+        "if noted is not None and noted.is_recorded:",
+        "if noted is not None:",
+        "tests/collector/test_overflow.py::test_no_drop_is_acknowledged_before_its_gap_is_committed",
+    ),
+    "a gap without an identity": Mutation(
+        "store/flower_store/writes.py",
+        '"since_stored": since_stored, "identity": identity,',
+        '"since_stored": since_stored, "identity": None,',
+        "tests/faults/test_gaps_survive.py::test_an_overflow_that_was_committed_and_not_acknowledged_is_counted_once",
+    ),
+    "a hole stepped over before its gap is committed": Mutation(
+        "collector/flower_collector/receivers/stream.py",
+        "        if not recorded.wait(RECEIPT_WAIT.total_seconds()):\n            return True\n",
+        "",
+        "tests/faults/test_gaps_survive.py"
+        "::test_a_trimmed_stream_is_counted_though_its_collector_is_killed_without_a_database",
+    ),
+    "a gap that waits for a beat": Mutation(
+        "collector/flower_collector/duties.py",
+        "            if self._noted.urgent:\n",
+        "            if False:\n",
+        "tests/collector/test_duties.py"
+        "::test_a_gap_that_a_kill_would_hide_is_recorded_at_once_and_its_finder_hears_of_the_commit",
+    ),
     "tasks locked in any order": Mutation(
         "store/flower_store/merge.py",
         " FROM {_INCOMING} ORDER BY key ",

@@ -151,6 +151,18 @@ def test_what_could_not_be_seen_is_told_in_plain_sentences(http: httpx.Client, w
     assert scene.HOSTS[1] in page
 
 
+def test_a_count_of_lost_events_that_is_a_lower_bound_says_at_least(http: httpx.Client, writer: Writer) -> None:
+    at = scene.now() - 60 * SECOND
+    writer.record_gap(at, at + SECOND, reason=losses.QUEUE_OVERFLOW, count=3_317, at_least=True)
+    writer.record_gap(at, at + SECOND, reason=losses.SPOOL_FULL, count=4_221)
+
+    page = html.unescape(http.get("/c/prod/unseen").text)
+
+    assert "at least 3,317<" in page
+    assert "4,221<" in page
+    assert "at least 4,221" not in page
+
+
 def test_a_cluster_of_which_everything_was_seen_says_so(http: httpx.Client, writer: Writer) -> None:
     assert writer.cluster_id
 
