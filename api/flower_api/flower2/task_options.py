@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from numbers import Real
 
 from litestar.exceptions import ClientException
 
@@ -30,7 +29,7 @@ def _is_text(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_whole(value: object) -> bool:
@@ -39,9 +38,10 @@ def _is_whole(value: object) -> bool:
 
 def _is_time(value: object) -> bool:
     try:
-        return isinstance(value, str) and datetime.fromisoformat(value) is not None
+        datetime.fromisoformat(value if isinstance(value, str) else "")
     except ValueError:
         return False
+    return True
 
 
 _ANY: tuple[_Check, str] = (lambda _: True, "")
