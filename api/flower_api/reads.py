@@ -43,14 +43,14 @@ class Pool(database.Reader):
 
     def __init__(self, settings: StoreSettings) -> None:
         super().__init__(settings)
-        self._remembered: dict[str, tuple[float, ClusterRecord]] = {}
+        self._remembered: dict[str | None, tuple[float, ClusterRecord]] = {}
 
-    async def named(self, slug: str) -> ClusterRecord:
-        """The cluster of this name. Raises UnknownCluster."""
+    async def named(self, slug: str | None) -> ClusterRecord:
+        """The cluster of this name, or the one that is meant among all. Raises UnknownCluster, NoCluster."""
         until, remembered = self._remembered.get(slug, (0.0, None))
         if remembered is not None and time.monotonic() < until:
             return remembered
-        found = await self._found(slug)
+        found = meant(await self.clusters()) if slug is None else await self._found(slug)
         self._remembered[slug] = (time.monotonic() + REMEMBERED, found)
         return found
 
@@ -95,7 +95,8 @@ class Reads:
 
         `permission` narrows what the rule of the route says. Raises UnknownCluster, NoCluster, PermissionDenied.
         """
-        found = _meant(await self.clusters()) if slug is None else await self._pool.named(slug)
+        narrow = slug is None and self.visible is not None
+        found = meant(await self.clusters()) if narrow else await self._pool.named(slug)
         await self.admit(found, permission)
         return found
 
@@ -133,7 +134,8 @@ def unknown(slug: str) -> UnknownCluster:
     return UnknownCluster(detail=f"no cluster is called {slug!r}")
 
 
-def _meant(known: list[ClusterRecord]) -> ClusterRecord:
+def meant(known: list[ClusterRecord]) -> ClusterRecord:
+    """The one that is meant where none is named. Raises NoCluster."""
     if not known:
         raise NoCluster(detail="no cluster is stored yet: start a collector")
     return next((one for one in known if one.slug == DEFAULT), known[0])

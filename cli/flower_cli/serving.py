@@ -1,5 +1,7 @@
 """`flower api`, `flower-api`: serve the API and the dashboard until a signal comes."""
 
+import structlog
+
 from flower_api import server
 from flower_api.settings import ApiSettings
 from flower_cli import errors, exposure, logs, named_database
@@ -9,12 +11,16 @@ from flower_store.settings import SettingError
 from flower_web import app
 from flower_web.assets import AssetsMissing
 
+_log = structlog.get_logger(__name__)
+
 
 def run(configuration: Configuration) -> None:
     """Serve; raises Refused for a port that is taken and for a database of another schema."""
     logs.start(configuration)
     exposure.check(configuration)
     settings = configuration.settings(ApiSettings)
+    if settings.unauthenticated_api and not settings.access_configured:
+        _log.warning("everybody who reaches the port is answered: no access is configured", address=settings.address)
     store = named_database.settings(configuration)
     try:
         server.serve(app.create_app(settings, store), settings)

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from tests.api import serving, written
 
+from flower_api import stream
 from flower_api.settings import ApiSettings
 from flower_store.settings import StoreSettings
 
@@ -261,3 +262,17 @@ def test_a_page_of_another_site_makes_no_token(guarded: httpx.Client, query: Que
         assert answer.status_code == 403
 
     assert query("SELECT count(*) FROM api_token") == [(0,)]
+
+
+def test_an_event_stream_ends_with_its_token(guarded: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "HEARTBEAT", timedelta(seconds=0.05))
+    token = made(guarded)
+
+    with guarded.stream("GET", "/events/stream", headers=bearing(token)) as opened:
+        lines = opened.iter_lines()
+        first = next(lines)
+        guarded.delete(f"/api/v1/tokens/{token['id']}", auth=ADMIN)
+        rest = list(lines)  # it ends, or this waits for ever and the client gives up
+
+    assert (opened.status_code, first) == (200, "event: changed")
+    assert rest[0].startswith("data: ")

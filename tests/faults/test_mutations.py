@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.faults.access_mutations import WEAKENED
 from tests.services.workers import ROOMS, ROOT
 
 pytestmark = pytest.mark.faults
@@ -28,6 +29,7 @@ class Mutation:
 
 
 MUTATIONS = {
+    **{name: Mutation(*weakened) for name, weakened in WEAKENED.items()},
     "no acknowledgements": Mutation(
         AMQP,
         "basic_consume(self._queue.name, ",
@@ -124,7 +126,7 @@ MUTATIONS = {
 def copy(tmp_path: Path) -> Path:
     """The tree, with the servers of the tests. A document says which rights are enough."""
     tree = tmp_path / "tree"
-    ignored = shutil.ignore_patterns("node_modules", "__pycache__", ".*", "dist")
+    ignored = shutil.ignore_patterns("node_modules", "__pycache__", ".*")
     for name in (*ROOMS, "tests", "bench", "docs"):
         shutil.copytree(ROOT / name, tree / name, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", tree)

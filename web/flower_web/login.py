@@ -6,7 +6,6 @@ from litestar import Request, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException, TooManyRequestsException
-from litestar.params import FromQuery
 from litestar.response import Redirect, Template
 
 from flower_api.access import destination, form_token
@@ -50,15 +49,11 @@ class LogoutPage:
 
 @get("/login", include_in_schema=False)
 async def login(
-    request: _AnyRequest,
-    entry: GivenEntry,
-    api_settings: GivenSettings,
-    now: GivenNow,
-    wanted: FromQuery[str] = "",
+    request: _AnyRequest, entry: GivenEntry, api_settings: GivenSettings, now: GivenNow
 ) -> Template | Redirect:
     """The form; who has come in already goes on."""
     _configured(entry)
-    to = destination.confined(request.query_params.get("next", wanted), root=api_settings.root)
+    to = destination.confined(request.query_params.get("next", ""), root=api_settings.root)
     if await entry.sessions.found(request) is not None:
         return Redirect(to, status_code=303)
     return _form(Addresses(api_settings.root), now, next_page=to)
