@@ -18,6 +18,7 @@ from flower_api.metrics.scrape import Scrape
 from flower_api.reads import Pool
 from flower_api.settings import ApiSettings
 from flower_store import retention
+from flower_store.dimensions import Bounds
 from flower_store.events import TaskEvent
 from flower_store.factories import NOON, a_heartbeat, an_event
 from flower_store.lifetimes import RetentionSettings
@@ -275,6 +276,25 @@ def test_names_past_the_bound_are_one_and_nothing_is_counted_twice(
     prefetched = series(found, "flower_worker_prefetched_tasks", "worker", "task")
     assert prefetched == {("(overflow)", task): float(task == "app.b") for task in ("app.a", "app.b", "(overflow)")}
     assert len(series(found, "flower_worker_online", "worker")) == 5
+
+
+def test_names_past_the_bound_of_the_store_and_past_that_of_metrics_are_one(
+    writer: Writer, store: StoreSettings
+) -> None:
+    narrow = Writer(store, cluster="default", bounds=Bounds(names=1))
+    narrow.write([event for n in (1, 2) for event in a_run(n, f"app.{n}")], [a_beat()])
+    narrow.close()
+    writer.write([event for n in (3, 4, 5) for event in a_run(n, f"app.{n}")])
+
+    # Two names are told apart, in order: app.1, and what stands for app.2 in the store.
+    with serving.client(store, ApiSettings(port=0, metrics_series=10)) as api:
+        found = scraped(api)
+
+    counts = series(found, "flower_events_total", "worker", "task", "type")
+    assert {task for _, task, _ in counts} == {"app.1", "(overflow)"}
+    assert counts["(overflow)", "(overflow)", "task-started"] == 4.0
+    waits = series(found, "flower_queue_task_wait_seconds_count", "queue", "task")
+    assert waits == {("celery", "(overflow)"): 5.0}
 
 
 def test_a_crowded_cluster_leaves_the_others_their_workers(

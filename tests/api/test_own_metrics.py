@@ -12,6 +12,7 @@ from tests.api.scraping import Series, scraped, series
 from tests.services import prometheus
 
 from flower_api.settings import ApiSettings
+from flower_collector.metrics import Metrics
 from flower_store import queue_samples
 from flower_store.events import SetAside
 from flower_store.factories import NOON, a_heartbeat, a_success, an_event
@@ -45,6 +46,15 @@ def test_promtool_finds_nothing_wrong_with_names_and_types(api: httpx.Client, wr
     writer.record_gap(NOON, NOON, reason="collector_away", count=1)
 
     assert prometheus.checked(api.get("/metrics").text) == ""
+
+
+def test_what_a_collector_tells_of_itself_is_told_nowhere_else(api: httpx.Client, writer: Writer) -> None:
+    writer.write(a_success(task_id(1)), [a_beat()])
+
+    collectors = {family.name for family in Metrics().registry.collect()}
+    assert collectors
+    assert all(name.startswith("flower_collector_") for name in collectors)
+    assert not [name for name in scraped(api) if name.startswith("flower_collector_")]
 
 
 def test_waits_and_run_times_are_counted_by_queue_and_task(told: Told, writer: Writer) -> None:

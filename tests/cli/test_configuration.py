@@ -1,5 +1,6 @@
 """Where values come from, which one wins, and what is refused."""
 
+import math
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -50,6 +51,15 @@ def test_the_flag_goes_before_the_variable_before_the_file_before_the_default(
     found = gathered(environ, file=file, flags=flags)
 
     assert found.settings(ApiSettings).port == port
+
+
+def test_options_of_flower_2_for_its_metrics_have_their_form_and_units() -> None:
+    found = gathered({"FLOWER_TASK_RUNTIME_METRIC_BUCKETS": "1,5,10,inf", "FLOWER_PURGE_OFFLINE_WORKERS": "300"})
+
+    settings = found.settings(ApiSettings)
+    assert settings.runtime_bounds == (1.0, 5.0, 10.0, math.inf)
+    assert settings.purge_offline_workers == timedelta(minutes=5)
+    assert not found.ignored
 
 
 def test_the_file_may_be_named_by_a_variable(tmp_path: Path) -> None:

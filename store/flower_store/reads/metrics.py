@@ -55,7 +55,7 @@ async def snapshot(connection: AsyncConnection, *, most: int, purge: timedelta |
     The connection's transaction must be REPEATABLE READ.
     """
     found = await connection.execute(text("SELECT id, slug FROM cluster ORDER BY id"))
-    workers = (await connection.execute(_WORKERS, {"purge": purge, "most": most // 2})).mappings().all()
+    workers = (await connection.execute(_WORKERS, {"purge": purge, "most": most})).mappings().all()
     hosts = {row["id"]: row["hostname"] for row in workers} | {_CLIENTS: "", _OTHERS: OVERFLOW}
     known = _Known({row[0]: row[1] for row in found}, workers, hosts)
     crowded = await _crowded(connection, known, most)
@@ -75,7 +75,7 @@ async def snapshot(connection: AsyncConnection, *, most: int, purge: timedelta |
     return Snapshot(
         workers=[
             WorkerState(known.clusters[row["cluster_id"]], row["hostname"], row["online"], row["active"])
-            for row in workers
+            for row in workers[: most // 2]
             if row["told"]
         ],
         events=[*_events(known, detail), *_events(known, whole)],
@@ -231,11 +231,13 @@ FROM (
 ) AS found GROUP BY place, cluster_id, worker_id ORDER BY place
 """)
 
-_PLACED = """
-WITH placed AS (
-  SELECT id, row_number() OVER (PARTITION BY cluster_id ORDER BY id) AS place FROM task_name
-  WHERE cluster_id = ANY(CAST(:clusters AS smallint[]))
-)
+# A row of the store's own for names past its bound is one of the others, or there would be two series of that name.
+_PLACE = f"""
+CASE WHEN name = '{OVERFLOW}' THEN {2**31} ELSE row_number() OVER (PARTITION BY cluster_id ORDER BY id) END AS place
+"""
+
+_PLACED = f"""
+WITH placed AS (SELECT id, {_PLACE} FROM task_name WHERE cluster_id = ANY(CAST(:clusters AS smallint[])))
 """
 
 _WHOLE = text(f"""
@@ -270,7 +272,7 @@ FROM (
 """)
 
 _QUEUES = text(f"""
-WITH name AS (SELECT id, row_number() OVER (PARTITION BY cluster_id ORDER BY id) AS place FROM task_name),
+WITH name AS (SELECT id, {_PLACE} FROM task_name),
 known AS (SELECT id, name, row_number() OVER (PARTITION BY cluster_id ORDER BY id) AS place FROM queue)
 SELECT cluster_id, queue, name_id, measure, array_agg(slot) AS slots, array_agg(count) AS counts,
   sum(seconds) AS seconds
