@@ -70,6 +70,17 @@ def failure(draw: random.Random) -> Mapping[str, object]:
     return {"exception": exception, "traceback": f"Traceback (most recent call last):\n{frames}{exception}\n"}
 
 
+ODD: Mapping[str, Mapping[str, object]] = {
+    "terminated": {"terminated": True, "signum": "15", "expired": False},
+    "expired": {"terminated": False, "signum": None, "expired": True},
+    "rejected": {"requeue": False},
+    "requeued": {"requeue": True},
+    "cancelled": {},
+    "progress": {"percent": 40, "step": {"name": "Köln", "left": [1, 2.5, None]}},
+}
+"""What is told of tasks that do not simply end; `progress` is an event of the application's own."""
+
+
 def heartbeat(*, active: int, processed: int) -> Mapping[str, object]:
     return {
         "freq": 2.0, "active": active, "processed": processed, "loadavg": [3.15, 2.42, 1.53],

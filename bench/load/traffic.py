@@ -47,7 +47,8 @@ class Traffic:
 
     `rate` is how many tasks a second the events' own times tell of, whatever the speed at which they are sent.
     `in_list` is the mean number of events in a worker's lists. Without `sent`, clients publish nothing, which is
-    Celery's default.
+    Celery's default. `odd` is the share of tasks that end otherwise than most: revoked, expired, rejected, given back,
+    and those that tell of their progress by events of their own.
     """
 
     tasks: int
@@ -57,6 +58,7 @@ class Traffic:
     workers: int = 8
     clients: int = 4
     in_list: float = 8.0
+    odd: float = 0.0
     sent: bool = True
     prefix: str = "load"
 
@@ -144,6 +146,9 @@ class _Cluster:
         uuid = str(UUID(int=draw.getrandbits(128), version=4))
         told = content.description(draw, uuid)
         worker, client = draw.choice(self._workers), draw.choice(self._clients)
+        if self._traffic.odd and draw.random() < self._traffic.odd:
+            self._begin_odd(at, client, worker, told)
+            return
         at = self._attempt(at, client, worker, told, retries=0)
         fate = draw.random()
         if fate < RETRIED:
@@ -156,18 +161,44 @@ class _Cluster:
         else:
             self._plan(at, worker, _Step("succeeded", uuid, content.success(draw)))
 
+    def _begin_odd(self, at: float, client: _Process, worker: _Process, told: content.Description) -> None:
+        draw = self._random
+        fate = draw.choice(tuple(content.ODD))
+        if fate == "expired":
+            at = self._receive(at, client, worker, told, retries=0)
+            self._plan(at, worker, _Step("revoked", told.uuid, content.ODD[fate]))
+            return
+        at = self._attempt(at, client, worker, told, retries=0)
+        kind = "revoked" if fate == "terminated" else "rejected" if fate == "requeued" else fate
+        self._plan(at, worker, _Step(kind, told.uuid, content.ODD[fate]))
+        if fate in {"terminated", "rejected"}:
+            return
+        if fate in {"requeued", "cancelled"}:
+            worker = draw.choice(self._workers)
+            self._plan(at + 0.001, worker, _Step("received", told.uuid, told.received(0)))
+            at += 0.002
+            self._plan(at, worker, _Step("started", told.uuid, {}))
+        self._plan(at + 0.001, worker, _Step("succeeded", told.uuid, content.success(draw)))
+
     def _attempt(
         self, at: float, client: _Process, worker: _Process, told: content.Description, *, retries: int
     ) -> float:
         """Sent, received, started; returns when it ends."""
         draw = self._random
+        at = self._receive(at, client, worker, told, retries=retries)
+        self._plan(at, worker, _Step("started", told.uuid, {}))
+        return at + min(0.0005 + draw.expovariate(20.0), content.LONGEST)
+
+    def _receive(
+        self, at: float, client: _Process, worker: _Process, told: content.Description, *, retries: int
+    ) -> float:
+        """Sent, received; returns when it may start."""
+        draw = self._random
         if self._traffic.sent:
             self._plan(at, client, _Step("sent", told.uuid, told.sent(retries)))
         at += 0.0005 + draw.expovariate(200.0)
         self._plan(at, worker, _Step("received", told.uuid, told.received(retries)))
-        at += 0.0005 + draw.expovariate(200.0)
-        self._plan(at, worker, _Step("started", told.uuid, {}))
-        return at + min(0.0005 + draw.expovariate(20.0), content.LONGEST)
+        return at + 0.0005 + draw.expovariate(200.0)
 
     def _plan(self, at: float, process: _Process, step: _Step) -> None:
         heapq.heappush(self._due, (at, next(self._order), process, step))
@@ -179,16 +210,16 @@ class _Cluster:
             if step.kind == "sent":
                 yield Message("task.sent", process.hostname, (event,), alone=True)
                 continue
-            self._account(process, step.kind)
+            self._account(process, step)
             process.waiting.append(event)
             if len(process.waiting) >= process.list_size:
                 yield from self._flush(process)
 
-    def _account(self, process: _Process, kind: str) -> None:
-        if kind == "started":
+    def _account(self, process: _Process, step: _Step) -> None:
+        if step.kind == "started":
             process.processed += 1
             process.active += 1
-        elif kind != "received":
+        elif step.kind not in {"received", "progress"} and not step.fields.get("expired"):
             process.active -= 1
 
     def _flush(self, process: _Process) -> Iterator[Message]:

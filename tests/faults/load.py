@@ -4,20 +4,23 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from bench.load.traffic import Event
 from tests.faults import stream
+from tests.faults.stream import Publication
 from tests.services import workers
 
 from flower_cli.embedded import process
 from flower_cli.embedded.process import Process
-from flower_store.events import TaskEvent
+from flower_store import moments
+from flower_store.events import TaskEvent, WorkerEvent
 
 
 class Line(TypedDict):
@@ -29,10 +32,14 @@ class Line(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Task events by their times, which name them: all that were attempted, and those that the broker confirmed."""
+    """Task events by their times, which name them: all that were attempted, and those that the broker confirmed.
+
+    `workers` are the workers' signs of life, each with whether it was confirmed.
+    """
 
     attempted: Mapping[datetime, TaskEvent]
     confirmed: frozenset[datetime]
+    workers: Sequence[tuple[WorkerEvent, bool]] = ()
 
 
 class Load:
@@ -76,14 +83,7 @@ class Load:
         unconfirmed = {number for line in lines for number in line["unconfirmed"]}
         until = lines[-1]["attempted"]
         made = stream.publications(self._seed, began=self._began, rate=self._rate or stream.NOMINAL)
-        attempted: dict[datetime, TaskEvent] = {}
-        confirmed: set[datetime] = set()
-        for publication in takewhile(lambda one: one.number < until, made):
-            events = {event.at: event for event in _task_events(publication.message.events)}
-            attempted |= events
-            if publication.number not in unconfirmed:
-                confirmed.update(events)
-        return Published(attempted, frozenset(confirmed))
+        return published(takewhile(lambda one: one.number < until, made), unconfirmed)
 
     @property
     def _ledger(self) -> Path:
@@ -96,16 +96,46 @@ class Load:
         return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
 
+def published(publications: Iterable[Publication], unconfirmed: Container[int]) -> Published:
+    """What these messages held; those with these numbers were never confirmed."""
+    attempted: dict[datetime, TaskEvent] = {}
+    confirmed: set[datetime] = set()
+    workers: list[tuple[WorkerEvent, bool]] = []
+    for publication in publications:
+        events = {event.at: event for event in _task_events(publication.message.events)}
+        attempted |= events
+        came = publication.number not in unconfirmed
+        if came:
+            confirmed.update(events)
+        workers += [(one, came) for one in _worker_events(publication.message.events)]
+    return Published(attempted, frozenset(confirmed), workers)
+
+
 def _task_events(events: tuple[Event, ...]) -> Iterator[TaskEvent]:
-    """What the merge rule looks at, made here and not by the collector's gate, which is under test."""
+    """Made here and not by the collector's gate, which is under test."""
     for event in events:
         if "uuid" in event:
             yield TaskEvent(
                 type=str(event["type"]), task_id=str(event["uuid"]), hostname=str(event["hostname"]),
                 pid=_whole(event["pid"]), micros=stream.microseconds(event), clock=_whole(event["clock"]),
-                digest=0, received=0,
-                fields={"retries": event.get("retries", 0)},
+                digest=zlib.crc32(json.dumps(event).encode()) - 2**31, received=0,
+                fields={name: value for name, value in event.items() if name not in _HEAD},
             )  # fmt: skip
+
+
+def _worker_events(events: tuple[Event, ...]) -> Iterator[WorkerEvent]:
+    for event in events:
+        if "uuid" not in event:
+            told: dict[str, Any] = {name: event[name] for name in _BEAT}
+            at = moments.moment(stream.microseconds(event))
+            yield WorkerEvent(at=at, received_at=at, **told)
+
+
+_HEAD = ("type", "uuid", "hostname", "pid", "timestamp", "clock", "utcoffset")
+_BEAT = (
+    "type", "hostname", "pid", "clock", "freq", "active", "processed", "loadavg", "sw_ident", "sw_ver", "sw_sys",
+    "utcoffset",
+)  # fmt: skip
 
 
 def _whole(value: object) -> int:

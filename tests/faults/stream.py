@@ -12,6 +12,8 @@ from bench.load.traffic import Event, Message, Traffic
 NOMINAL = 1_000.0
 """Events a second, by their own times, of a stream that is published as fast as it goes."""
 EVENTS_A_TASK = 4.1
+ODD = 0.1
+"""The share of tasks that are revoked, expire, are rejected, given back, cancelled, or tell of themselves."""
 TICK = 4
 """Microseconds between two times: floats of today's seconds are that fine, and no finer."""
 _NO_END = 10**12
@@ -29,7 +31,7 @@ class Publication:
 def publications(seed: int, *, began: int, rate: float) -> Iterator[Publication]:
     """Messages without end, `rate` events a second from `began` on (microseconds since the epoch)."""
     start = began / 1_000_000
-    traffic = Traffic(tasks=_NO_END, seed=seed, start=start, rate=rate / EVENTS_A_TASK)
+    traffic = Traffic(tasks=_NO_END, seed=seed, start=start, rate=rate / EVENTS_A_TASK, odd=ODD)
     taken: set[int] = set()
     due = 0.0
     for number, message in enumerate(traffic.messages()):

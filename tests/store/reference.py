@@ -33,30 +33,35 @@ def registers(events: Iterable[TaskEvent]) -> Registers:
 
 
 def state(events: Iterable[TaskEvent]) -> str:
+    return decided(events)[0]
+
+
+def decided(events: Iterable[TaskEvent]) -> tuple[str, TaskEvent | None]:
+    """The state, and the event that decided it; None where that is only that the task was sent."""
     kept = registers(events)
     if "succeeded" in kept:
-        return "SUCCESS"
+        return "SUCCESS", kept["succeeded"]
     begun = [time_key(kept[name]) for name in ("started", "received") if name in kept]
     for names in (("failed", "revoked"), ("rejected",)):
         end = _latest(kept, names)
         if end is not None and all(key <= time_key(end) for key in begun):
-            return {"failed": "FAILURE", "revoked": "REVOKED", "rejected": "REJECTED"}[_register(end)]
+            return {"failed": "FAILURE", "revoked": "REVOKED", "rejected": "REJECTED"}[_register(end)], end
     end = _latest(kept, ("failed", "revoked", "rejected"))
     return _unfinished({name: event for name, event in kept.items() if not _ended_before(event, end)} | _facts(kept))
 
 
-def _unfinished(kept: Registers) -> str:
+def _unfinished(kept: Registers) -> tuple[str, TaskEvent | None]:
     started, yielded = kept.get("started"), kept.get("yielded")
     if started and (not yielded or time_key(started) > time_key(yielded) or _process(started) != _process(yielded)):
-        return "STARTED"
+        return "STARTED", started
     if yielded and yielded.type == "task-retried":
-        return "RETRY"
+        return "RETRY", yielded
     received = kept.get("received")
     if yielded and (received is None or time_key(yielded) > time_key(received)):
-        return "REJECTED"
+        return "REJECTED", yielded
     if received:
-        return "RECEIVED"
-    return "PENDING" if "sent" in kept else "UNKNOWN"
+        return "RECEIVED", received
+    return ("PENDING", None) if "sent" in kept else ("UNKNOWN", kept.get("custom"))
 
 
 def _facts(kept: Registers) -> Registers:
