@@ -35,11 +35,12 @@ def mutated(chance: random.Random) -> Iterator[bytes]:
     while True:
         content = bytearray(chance.choice(_CORPUS))
         for _ in range(chance.randint(1, 3)):
-            _change(content, chance)
+            change(content, chance)
         yield bytes(content)
 
 
-def _change(content: bytearray, chance: random.Random) -> None:
+def change(content: bytearray, chance: random.Random) -> None:
+    """Change it at one random place."""
     start = chance.randrange(len(content) + 1)
     end = min(len(content), start + chance.choice((0, 1, 1, 4, 12)))
     match chance.choice((0, 1, 2, 3, 3, 3, 3, 3)):

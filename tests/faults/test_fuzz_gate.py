@@ -1,17 +1,23 @@
-"""A million mutated messages through the gate and into the log's lines: no exception escapes."""
+"""A million mutated messages through the gate and into the log's lines: no exception escapes.
 
+As many in the envelope that Redis has around them, and through redaction.
+"""
+
+import json
 import random
 from itertools import islice
 
 import pytest
 from tests.collector import mutation
-from tests.collector.messages import message
+from tests.collector.messages import NOON, message, wrapped
 
-from flower_collector import gate
+from flower_collector import envelope, gate, redaction
+from flower_collector.settings import CollectorSettings
 from flower_store import packing
 from flower_store.event_types import CODES
 
 INPUTS = 1_000_000
+HARMED = 0.5
 
 
 @pytest.mark.faults
@@ -30,3 +36,26 @@ def test_a_million_mutated_messages_are_answered(chance: random.Random) -> None:
             landed += 1
 
     assert landed > INPUTS // 10
+
+
+@pytest.mark.faults
+def test_mutated_envelopes_are_answered_and_redacted(chance: random.Random) -> None:
+    """The envelope itself is mutated, and what is in it; the redaction never fails on what the gate lets in."""
+    rules = redaction.of(CollectorSettings(broker="memory://", redact=("password",), redact_values="[0-9]{4}"))
+    assert rules is not None
+    origin = message(b"").origin
+    landed = 0
+
+    for content in islice(mutation.mutated(chance), INPUTS):
+        data = bytearray(json.dumps(wrapped(content)).encode())
+        if chance.random() < HARMED:
+            mutation.change(data, chance)
+        opened = gate.open_message(envelope.opened(bytes(data), origin=origin, received_at=NOON))
+        mutation.check(opened)
+        for task in opened.tasks:
+            rules.fields(task.fields)  # what `event` would catch, hide and log
+        rules.apply(opened)
+        mutation.check(opened)
+        landed += len(opened.tasks)
+
+    assert landed > INPUTS // 20
