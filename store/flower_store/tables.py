@@ -505,18 +505,6 @@ Index("ix_command_waiting", command.c.cluster_id, command.c.id, postgresql_where
 Index("ix_command_asked", command.c.cluster_id, command.c.asked_at, command.c.id)
 Index("ix_command_held", command.c.cluster_id, command.c.ended_at, postgresql_where=command.c.answer.is_not(None))
 
-command_item = Table(
-    "command_item",
-    metadata,
-    Column("command_id", BigInteger, ForeignKey("command.id"), nullable=False),
-    Column("position", Integer, nullable=False),
-    Column("target", Text, nullable=False),
-    _time("ended_at"),
-    Column("reply", JSONB),
-    PrimaryKeyConstraint("command_id", "position"),
-    comment="one row a task of a bulk command",
-)
-
 gap = Table(
     "gap",
     metadata,

@@ -624,7 +624,8 @@ def _leadership() -> None:
 
 
 def _outbox() -> None:
-    """Commands that are taken once, keep no secret, and are never rewritten."""
+    """Commands that are taken once, keep no secret, and are never rewritten. A bulk command is one row."""
+    op.drop_table("command_item")
     for column in (
         sa.Column("claimed_by", sa.UUID(), nullable=True, comment="id of the collector that took it"),
         sa.Column(
