@@ -34,7 +34,8 @@ def started(task_id: str, *, worker: str) -> Any:
 
 
 def bye(worker: str) -> Any:
-    return a_heartbeat(4, worker=worker, clock=40, kind="offline")
+    """It goes with the task still in its hands."""
+    return a_heartbeat(4, worker=worker, clock=40, kind="offline", active=1)
 
 
 def look(writer: Writer) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import time
 import tracemalloc
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from tests.waiting import eventually
 
 from flower_store.factories import NOON, a_success, an_event
 from flower_store.settings import StoreSettings
@@ -194,6 +196,19 @@ def test_an_answer_bears_a_tag_a_timing_and_a_request_id(native: httpx.Client) -
     assert first.headers["x-request-id"]
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
     assert other.status_code == 200
+
+
+def test_a_tag_is_of_what_is_told_and_not_of_how_it_is_packed(native: httpx.Client) -> None:
+    """A packed answer has the second in it at which it was packed."""
+    began = int(time.time())
+    packed = native.get(f"{HERE}/tasks")
+    eventually(lambda: int(time.time()) > began)
+    later = native.get(f"{HERE}/tasks", headers={"If-None-Match": packed.headers["etag"]})
+    plain = native.get(f"{HERE}/tasks", headers={"Accept-Encoding": "identity"})
+
+    assert packed.headers["content-encoding"] == "gzip"
+    assert later.status_code == 304
+    assert plain.headers["etag"] == packed.headers["etag"]
 
 
 def test_a_task_tells_what_stands_round_it(native: httpx.Client) -> None:
