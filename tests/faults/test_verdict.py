@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
+from typing import LiteralString
 
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.types.json import Jsonb
 from tests.collector import messages
 from tests.faults import load, stream, verdict
 from tests.faults.conftest import Query
@@ -25,7 +27,7 @@ NOT_JUDGED = {
     "worker": {"id", "cluster_id", "seen_at", "alive_until", "used_at"},
     "worker_event": {"id"},
 }
-OTHER: dict[str, str] = {
+OTHER: dict[str, LiteralString] = {
     "text": "coalesce({column}, '') || 'x'",
     "integer": "coalesce({column}, 0) + 1",
     "smallint": "{column} % 9 + 1",
@@ -39,6 +41,9 @@ OTHER: dict[str, str] = {
     "timestamp with time zone": "coalesce({column}, '2026-11-20') + interval '1 second'",
 }
 """By type of a column: another value than it has."""
+A_BATCH = 40
+"""Messages."""
+
 COLUMNS = """
 SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
 WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum
@@ -50,10 +55,11 @@ def published(database_url: str) -> Published:
     """What the collector's gate and the store's writer made of a stream, but for its last messages."""
     publications = list(islice(stream.publications(7, began=BEGAN, rate=500.0), MESSAGES))
     writer = Writer(StoreSettings(database_url=database_url), cluster="default")
-    for one in publications[:-20]:
-        opened = gate.open_message(messages.message(one.message.body))
-        assert opened.aside == []
-        writer.write(opened.tasks, opened.workers)
+    opened = [gate.open_message(messages.message(one.message.body)) for one in publications[:-20]]
+    assert not any(one.aside for one in opened)
+    for start in range(0, len(opened), A_BATCH):
+        batch = opened[start : start + A_BATCH]
+        writer.write([task for one in batch for task in one.tasks], [beat for one in batch for beat in one.workers])
     writer.close()
     return load.published(publications, {one.number for one in publications[-20:]})
 
@@ -120,7 +126,7 @@ def looks_clean(
 
 
 def adapted(value: object) -> object:
-    return psycopg.types.json.Jsonb(value) if isinstance(value, dict) else value
+    return Jsonb(value) if isinstance(value, dict) else value
 
 
 @pytest.mark.parametrize(

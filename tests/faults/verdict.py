@@ -89,13 +89,13 @@ class Verdict:
 
 def judge(database_url: str, published: Published) -> Verdict:
     """Look at the store after everything has come to rest."""
-    with psycopg.connect(database_url, row_factory=dict_row) as connection, psycopg.connect(database_url) as plain:
-        log = connection.execute(LOG).fetchall()
+    with psycopg.connect(database_url) as connection, connection.cursor(row_factory=dict_row) as cursor:
+        log = cursor.execute(LOG).fetchall()
         times = Counter(row["at"] for row in log)
         there = [event for at, event in published.attempted.items() if at in times]
-        rows = list(_differences(_tasks(connection), _expected_tasks(there)))
+        rows = list(_differences(_tasks(cursor), _expected_tasks(there)))
         entries = list(_differences(dict(map(_entry, log)), {event.at: model.logged(event) for event in there}))
-        workers = list(_wrong_workers(connection, published))
+        workers = list(_wrong_workers(cursor, published))
         return Verdict(
             attempted=len(published.attempted),
             acknowledged=len(published.confirmed),
@@ -106,7 +106,7 @@ def judge(database_url: str, published: Published) -> Verdict:
             wrong_rows=len(rows),
             wrong_log=len(entries),
             wrong_workers=len(workers),
-            miscounted=_miscounted(plain),
+            miscounted=_miscounted(connection),
             differences=(*rows[:TOLD], *entries[:TOLD], *workers[:TOLD]),
         )
 
@@ -118,8 +118,8 @@ def _miscounted(connection: Connection) -> tuple[str, ...]:
         return (f"cannot be counted again: {error}",)
 
 
-def _tasks(connection: psycopg.Connection[Row]) -> dict[object, Row]:
-    return {row["key"]: _without(row, IDS) for row in connection.execute(TASKS)}
+def _tasks(cursor: psycopg.Cursor[Row]) -> dict[object, Row]:
+    return {row["key"]: _without(row, IDS) for row in cursor.execute(TASKS)}
 
 
 def _without(row: Row, columns: set[str]) -> Row:
@@ -164,12 +164,12 @@ def _differ(name: str, found: Row, expected: Row) -> bool:
     return name not in found or name not in expected or found[name] != expected[name]
 
 
-def _wrong_workers(connection: psycopg.Connection[Row], published: Published) -> Iterator[str]:
+def _wrong_workers(cursor: psycopg.Cursor[Row], published: Published) -> Iterator[str]:
     """Of heartbeats none is kept but the last, which is a confirmed one, or a later one that may have come or not."""
-    rows = {row["hostname"]: _without(row, OWN_TIME) for row in connection.execute(WORKERS)}
+    rows = {row["hostname"]: _without(row, OWN_TIME) for row in cursor.execute(WORKERS)}
     came = [one for one, confirmed in published.workers if confirmed or _came(rows.get(one.hostname), one)]
     yield from _differences(rows, model.worker_rows(came))
-    logged = Counter(tuple(row.values()) for row in connection.execute(COMINGS))
+    logged = Counter(tuple(row.values()) for row in cursor.execute(COMINGS))
     told = {_coming(one): confirmed for one, confirmed in published.workers if one.type != "worker-heartbeat"}
     for coming, number in logged.items():
         if number != 1 or coming not in told:
