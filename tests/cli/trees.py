@@ -132,4 +132,11 @@ def _ended(tree: Tree) -> Generator[Tree]:
 
 def gone(processes: Sequence[psutil.Process]) -> Callable[[], bool]:
     """Whether none of them lives any more."""
-    return lambda: not [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    return lambda: not any(map(_lives, processes))
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # it has ended between the two questions
+        return False
