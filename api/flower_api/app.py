@@ -19,7 +19,7 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 from litestar.types import ControllerRouterHandler
 
-from flower_api import health, reference, stream, wire
+from flower_api import health, methods, reference, stream, wire
 from flower_api.access import principal, rules
 from flower_api.access.entry import Entry
 from flower_api.access.guard import Guard
@@ -84,6 +84,7 @@ def create_app(
             Router("/", route_handlers=extra_handlers, include_in_schema=False),
         ],
         guards=[guard.check],
+        before_send=[methods.told],
         dependencies={
             "reads": _reads(pool, guard),
             "control": _given(Control(pool, endings)),

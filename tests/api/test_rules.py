@@ -39,3 +39,26 @@ def test_what_would_be_right_is_said(
 
     assert answer.status_code == 400
     assert answer.json()["detail"].startswith(detail)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "detail"),
+    [
+        ("PUT", "/api/v1/views", '{"name": "n", "query": "", "shared": 0}', "shared: Expected `bool`, got `int`"),
+        (
+            "POST",
+            f"{HERE}/commands",
+            '{"kind": "pool_grow", "worker": "w", "n": "2"}',
+            "n: Expected `int`, got `str`",
+        ),
+        ("POST", f"{HERE}/commands", '{"kind": "revoke", "tasks": [1]}', "tasks: Expected `str`, got `int`"),
+        ("PATCH", f"{HERE}/errors/1", '{"status": 5}', "status: Expected `str`, got `int`"),
+        ("POST", f"{HERE}/commands", "[]", "data: Expected `object`, got `array`"),
+    ],
+)
+def test_a_document_has_the_types_that_the_reference_says(
+    standing_api: httpx.Client, method: str, path: str, body: str, detail: str
+) -> None:
+    answer = standing_api.request(method, path, content=body)
+
+    assert (answer.status_code, answer.json()["detail"]) == (400, detail)
