@@ -4,7 +4,6 @@ Nothing here is anybody else's: database and broker are private, and logs lie in
 stays there and is shown again by the next demo.
 """
 
-import json
 import shutil
 import signal
 import sys
@@ -22,10 +21,11 @@ from flower_cli.embedded.broker import Broker
 from flower_cli.embedded.lock import DirectoryLock
 from flower_cli.machine import Machine
 from flower_cli.progress import Progress
-from flower_cli.readiness import READY, Place
 from flower_cli.settings import DemoSettings, MachineSettings
 from flower_cli.stopping import Stop, Stopped
 from flower_cli.up import Pair, embedded_postgres
+from flower_store import database, workers
+from flower_store.errors import Unavailable
 
 # Celery's imports alone take seconds, in three workers at once.
 WORKERS_PATIENCE = timedelta(seconds=20)
@@ -76,17 +76,17 @@ def _start(
 ) -> None:
     logs_in = home / "logs"
     logs_in.mkdir(exist_ok=True)
-    database = tree.serve("PostgreSQL", embedded_postgres(configuration, "demo", stop=stop))
-    tree.migrate(database)
+    store = tree.serve("PostgreSQL", embedded_postgres(configuration, "demo", stop=stop))
+    tree.migrate(store)
     broker = tree.serve("the broker", Broker(home / "broker", wait=stop.pause))
     # With the application, so that a task that is sent from here takes its routes, and with its results.
     cluster = {"broker": broker, "app": workload.APP, "result_backend": broker, "spool_dir": str(home / "spool")}
-    pair.start(tree, database, logs_in=logs_in, changes=cluster)
+    pair.start(tree, store, logs_in=logs_in, changes=cluster)
     celery = {"CELERY_BROKER_URL": broker, "CELERY_RESULT_BACKEND": broker, "RATE": str(rate), "TMPDIR": str(scratch)}
     environment = machine.environment(celery, without=OWN_NAMES)
     tree.run(*(_worker(worker, environment, logs_in) for worker in workload.WORKERS))
     pair.await_ready(tree)
-    tree.await_ready("starting three Celery workers", _workers_online(pair.api), patience=WORKERS_PATIENCE)
+    tree.await_ready("starting three Celery workers", _workers_online(store), patience=WORKERS_PATIENCE)
     # The last: the collector listens before the first task is sent, so that the demo's history has no holes.
     tree.run(
         Child(
@@ -111,13 +111,15 @@ def _worker(worker: workload.Worker, environment: dict[str, str], logs_in: Path)
     )
 
 
-def _workers_online(api: Place) -> Callable[[], str]:
-    """Ask the API, as a reader of the dashboard would: it must know every worker, and as online."""
+def _workers_online(database_url: str) -> Callable[[], str]:
+    """Ask the store, as the API does, which may want a login: it must know every worker, and as online."""
 
     def waiting_for() -> str:
-        status, body = api.get("/api/workers?status=true")
-        states: dict[str, bool] = json.loads(body) if status == READY else {}
-        online = [name.partition("@")[0] for name, is_online in states.items() if is_online]
+        try:
+            with database.connect(database_url) as connection:
+                online = {name.partition("@")[0] for name in workers.online(connection)}
+        except Unavailable:
+            return "the database does not answer"
         missing = [worker.name for worker in workload.WORKERS if worker.name not in online]
         return f"still not online: {', '.join(missing)}" if missing else ""
 

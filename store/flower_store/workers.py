@@ -10,6 +10,7 @@ from typing import LiteralString
 
 import psycopg
 from psycopg.types.json import Jsonb
+from sqlalchemy import Connection, text
 
 from flower_store import beats
 from flower_store.events import WorkerEvent
@@ -55,6 +56,11 @@ def write(connection: psycopg.Connection, events: Sequence[WorkerEvent], ids: Ma
         _many(cursor, _OFFLINE, _newest(row for row in rows if row["type"] == "worker-offline"))
         _many(cursor, _LOG, [row for row in rows if row["type"] in {"worker-online", "worker-offline"}])
     beats.write(connection, events, ids)
+
+
+def online(connection: Connection) -> list[str]:
+    """The hostnames of the workers that are alive, of every cluster."""
+    return list(connection.scalars(text("SELECT hostname FROM worker WHERE alive_until > now()")))
 
 
 def _many(cursor: psycopg.Cursor, statement: LiteralString, rows: Sequence[Mapping[str, object]]) -> None:

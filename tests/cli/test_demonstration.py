@@ -2,6 +2,7 @@
 
 import json
 import signal
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -42,13 +43,22 @@ def test_a_killed_demo_leaves_nobody_and_the_next_one_finds_its_history(director
     assert sorted(name.partition("@")[0] for name, online in workers.items() if online) == ["post", "shop", "studio"]
 
 
-def test_a_demo_on_a_terminal_that_is_closed_leaves_nobody_and_nothing_temporary(directory: Path) -> None:
+def test_a_demo_that_wants_a_login_on_a_terminal_that_is_closed_comes_up_and_leaves_nobody_and_nothing_temporary(
+    directory: Path,
+) -> None:
     terminal = Terminal()
     (directory / "temporary").mkdir()
     with trees.on_terminal(
-        terminal, "demo", "--data-dir", "demo", directory=directory, TMPDIR=str(directory / "temporary")
+        terminal,
+        "demo",
+        "--data-dir",
+        "demo",
+        directory=directory,
+        TMPDIR=str(directory / "temporary"),
+        FLOWER_BASIC_AUTH="alice:secret",
     ) as tree:
         tree.until_up()
+        assert tree.get("/api/workers")[0] == HTTPStatus.UNAUTHORIZED
         processes = tree.processes()
 
         terminal.close()

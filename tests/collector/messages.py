@@ -2,12 +2,14 @@
 
 import base64
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from flower_collector.message import Message, Origin, Unacknowledged
 from flower_collector.reasons import Reason
 
-NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=3)
+"""Of a day that is still kept, whenever the tests run: events older than --retention-events are told, not stored."""
+
 TASK = "00000000-0000-4000-8000-000000000001"
 
 

@@ -304,7 +304,9 @@ def test_without_the_management_api_queues_are_declared_passively(rabbitmq_url: 
             channel.basic_consume("quorum", callback=ignored)
 
             names = ("absent", "work", "missing", "quorum")
+            held = len(connection.connection.channels)
             found, again = asked(way, connection, *names), asked(way, connection, *names)
+            assert len(connection.connection.channels) == held, "a connection has 2,047, and lives for months"
 
     assert found == again == {
         "work": QueueSample(name="work", ready=3, consumers=0),

@@ -3,6 +3,7 @@
 import ssl
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from typing import Protocol, cast
 
 import structlog
@@ -118,15 +119,12 @@ def _context(broker: _Described) -> ssl.SSLContext:
 
 
 def declared(connection: driver.Connection, names: Collection[str]) -> list[QueueSample]:
-    """Over AMQP, as of this moment; a queue that is not there, or not for us, costs its channel and nothing else."""
+    """Over AMQP, as of this moment. A queue that is not there, or not for us, is passed over: RabbitMQ closes the
+    channel for it, and py-amqp has opened it again by the time it raises."""
     found: list[QueueSample] = []
-    channel = connection.channel()
-    for name in names:
-        try:
-            told = cast("_Declared", channel.queue_declare(queue=name, passive=True))
-        except connection.channel_errors:
-            channel = connection.channel()
-            continue
-        found.append(QueueSample(name=name, ready=told.message_count, consumers=told.consumer_count))
-    channel.close()
+    with connection.channel() as channel:
+        for name in names:
+            with suppress(*connection.channel_errors):
+                told = cast("_Declared", channel.queue_declare(queue=name, passive=True))
+                found.append(QueueSample(name=name, ready=told.message_count, consumers=told.consumer_count))
     return found
