@@ -16,7 +16,7 @@ SENT = 20
 
 
 def test_a_killed_demo_leaves_nobody_and_the_next_one_finds_its_history(directory: Path) -> None:
-    with trees.running("demo", "--data-dir", "demo", directory=directory, RATE="50") as first:
+    with trees.running("demo", "--data-dir", "demo", directory=directory, RATE="50", FLOWER_STOP_TIMEOUT="5s") as first:
         first.until_up()
         eventually(lambda: len(first.tasks()) >= SENT)
         processes = first.processes()
