@@ -10,6 +10,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+import httpx2
 import structlog
 from litestar import Litestar, Request, Router
 from litestar.config.compression import CompressionConfig
@@ -56,6 +57,7 @@ def create_app(
     template_config: TemplateConfig[JinjaTemplateEngine] | None = None,
     error_page: ErrorPage | None = None,
     reference_assets: ReferenceAssets | None = None,
+    outgoing: httpx2.AsyncBaseTransport | None = None,
 ) -> Litestar:
     """The API, and whatever else the composition serves with it.
 
@@ -64,11 +66,12 @@ def create_app(
       `reads: NamedDependency[Reads]`, `hub: NamedDependency[Live]`, `api_settings: NamedDependency[ApiSettings]`.
     - `error_page` answers browsers (Accept: text/html) outside `/api/`.
     - `reference_assets` say where Swagger UI's files are served; without them `/api/docs` is not there.
+    - `outgoing` takes requests to a provider of logins elsewhere, in tests.
     - `app.lifespan()` raises WrongSchema where the database is of another revision; one that is away is waited for.
     """
     pool = Pool(store)
     table = {**rules.API, **extra_rules}
-    entry = Entry(settings, pool)
+    entry = Entry(settings, pool, outgoing=outgoing)
     guard = Guard(table, entry.principal, entry.note_refusal, root=settings.root, read_only=settings.read_only)
     hub = Live(partial(notices.listen, store), most=settings.live_streams)
     endings = Live(partial(notices.listen, store, notices.ANSWERED), most=WAITING_REQUESTS)

@@ -11,6 +11,7 @@ from prometheus_client import Histogram
 from prometheus_client.utils import floatToGoString
 
 from flower_api.access import grants, passwords
+from flower_api.access.oauth import options
 from flower_store.settings import SettingError, setting
 
 _LARGEST_PORT = 65_535
@@ -41,10 +42,50 @@ class ApiSettings:
         metavar="USER:PASSWORD,…",
         help="Who may log in, as Flower's option; in place of a password may stand what `flower hash-password` prints.",
     )
+    auth: str = setting(
+        "",
+        metavar="PATTERN",
+        help="Flower's: which e-mail addresses come in by auth_provider: one, several with |, or .*@example.com.",
+    )
+    auth_provider: str = setting(
+        "",
+        metavar="google|github|gitlab|okta|oidc",
+        help="Who says who somebody is: one of these, or Flower's name of a class; oidc is any other provider.",
+    )
+    oauth2_key: str = setting("", help="Id of the client that Flower is to the provider.")
+    oauth2_secret: str = setting("", secret=True, help="Secret of that client; one of oidc may have none.")
+    oauth2_redirect_uri: str = setting(
+        "",
+        metavar="URL",
+        help="Address of our page /login, just as the provider was told it: https://flower.example.com/login.",
+    )
+    github_oauth_domain: str = setting("github.com", help="That of GitHub Enterprise Server, for github.")
+    gitlab_oauth_domain: str = setting("gitlab.com", help="That of a GitLab of your own, for gitlab.")
+    gitlab_auth_allowed_groups: tuple[str, ...] = setting(
+        (), help="GitLab: full paths of groups, of which one must be theirs; by default none is asked for."
+    )
+    gitlab_min_access_level: int = setting(
+        20, help="GitLab: the least access level in a group that makes it theirs; 20 is reporter."
+    )
+    oauth2_okta_base_url: str = setting(
+        "", metavar="URL", help="Okta: https://example.okta.com/oauth2, or the issuer of one of its servers."
+    )
+    oidc_issuer: str = setting(
+        "", metavar="URL", help="Issuer of the provider for oidc; where its endpoints are is asked there (discovery)."
+    )
+    oidc_scope: str = setting("openid email profile", help="What oidc is asked for; some tell groups only if asked.")
+    oidc_groups_claim: str = setting(
+        "groups", help="Claim with the groups of oidc and okta, such as roles or realm_access.roles."
+    )
+    oidc_trust_email: bool = setting(
+        False,
+        help="Take e-mail addresses of oidc as proven though the provider does not say so.",
+    )
     role: tuple[str, ...] = setting(
         (),
         metavar="ROLE=PATTERN,…",
-        help="Roles by name or e-mail, such as admin=alice,operator/prod=*@example.com; without any, all are admins.",
+        help="Roles by name, e-mail or group, such as admin=alice,operator/prod=*@example.com,viewer=group:dev; "
+        "without any, all who come in are admins.",
     )
     cookie_secret: tuple[str, ...] = setting(
         (),
@@ -105,12 +146,14 @@ class ApiSettings:
             grants.parsed(self.role)
         except grants.BadRule as error:
             raise SettingError("role", ",".join(self.role), str(error)) from None
+        options.check(self)
         if self.role and not self.access_configured:
-            raise SettingError("role", ",".join(self.role), "gives roles to users, and there are none: see basic_auth")
+            rule = "gives roles to users, and there are none: see basic_auth and auth_provider"
+            raise SettingError("role", ",".join(self.role), rule)
         if not (self.unauthenticated_api or self.access_configured or is_loopback(self.address)):
             rule = (
-                "must be a loopback address such as 127.0.0.1, because nothing else protects the API; set basic_auth, "
-                "or turn on unauthenticated_api to let everybody in who can reach the port"
+                "must be a loopback address such as 127.0.0.1, because nothing else protects the API; set basic_auth "
+                "or auth_provider, or turn on unauthenticated_api to let everybody in who can reach the port"
             )
             raise SettingError("address", self.address, rule)
 
@@ -140,7 +183,7 @@ class ApiSettings:
     @property
     def access_configured(self) -> bool:
         """Whether one has to come in by a login or a token."""
-        return bool(self.basic_auth)
+        return bool(self.basic_auth or self.auth_provider)
 
     @property
     def root(self) -> str:

@@ -47,8 +47,9 @@ def request_id(scope: Scope) -> str:
 
 
 def add_cookie(scope: Scope, cookie: str) -> None:
-    """Send this `Set-Cookie` with the answer, whatever becomes of the request; a later one goes before."""
-    scope[_COOKIE] = cookie  # type: ignore[literal-required]  # as above
+    """Send this `Set-Cookie` with the answer, whatever becomes of the request; a later one of its name goes before."""
+    kept: dict[str, str] = scope.setdefault(_COOKIE, {})  # type: ignore[misc]  # as above
+    kept[cookie.partition("=")[0]] = cookie
 
 
 def wrapped(app: ASGIApp, *, log_each: bool = False) -> ASGIApp:
@@ -102,8 +103,8 @@ def _timing(began: float) -> tuple[bytes, bytes]:
 
 
 def _cookie(scope: Scope) -> list[tuple[bytes, bytes]]:
-    found = scope.get(_COOKIE)
-    return [(b"set-cookie", found.encode())] if isinstance(found, str) else []
+    kept: dict[str, str] = scope.get(_COOKIE, {})  # type: ignore[assignment]  # as above
+    return [(b"set-cookie", one.encode()) for one in kept.values()]
 
 
 def _identity(headers: Iterable[tuple[bytes, bytes]]) -> str:

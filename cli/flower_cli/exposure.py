@@ -1,6 +1,6 @@
 """Refuses to open the dashboard to a network where the user asked for a guard that this build does not have.
 
-Flower 2 options such as `auth` are otherwise ignored with a warning, which nobody may have read.
+Flower 2 options such as `certfile` are otherwise ignored with a warning, which nobody may have read.
 """
 
 from flower_api.settings import ApiSettings, is_loopback

@@ -31,22 +31,12 @@ REMARKS: Mapping[str, str] = MappingProxyType(
         "log_rotate_mode": _LOGGED,
         **dict.fromkeys(
             (
-                "auth",
-                "auth_provider",
                 "broker_api",
                 "ca_certs",
                 "certfile",
-                "github_oauth_domain",
-                "gitlab_auth_allowed_groups",
-                "gitlab_min_access_level",
-                "gitlab_oauth_domain",
                 "inspect_timeout",
                 "keyfile",
                 "natural_time",
-                "oauth2_key",
-                "oauth2_okta_base_url",
-                "oauth2_redirect_uri",
-                "oauth2_secret",
                 "read_only",
                 "tasks_columns",
                 "unauthenticated_api",
@@ -59,7 +49,7 @@ REMARKS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-GUARDS = frozenset({"auth", "auth_provider", "ca_certs", "certfile", "keyfile", "oauth2_key", "oauth2_secret"})
+GUARDS = frozenset({"ca_certs", "certfile", "keyfile"})
 """Options that keep strangers out: who gave one must not find the dashboard open to the network."""
 
 # Flower counted these in milliseconds. As seconds, its default of 1000 would be a quarter of an hour.

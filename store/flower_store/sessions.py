@@ -28,6 +28,14 @@ async def end(connection: AsyncConnection, session: str, *, until: datetime) -> 
     await connection.execute(_END, {"key": f"session:{session}", "until": until})
 
 
+async def spend(connection: AsyncConnection, login: str, *, until: datetime) -> bool:
+    """Whether this login by a provider was not finished before, on any replica. Committed when this returns."""
+    await connection.execute(_FORGET)
+    spent = (await connection.execute(_SPEND, {"key": f"login:{login}", "until": until})).first() is not None
+    await connection.commit()
+    return spent
+
+
 async def end_all(connection: AsyncConnection, subject: str, *, until: datetime) -> None:
     """End every session of the subject that has begun; none would live longer than `until`. The caller commits."""
     await connection.execute(_FORGET)
@@ -42,6 +50,10 @@ _ENDED = text("""
 SELECT FROM session_end WHERE key = :session OR (key = :subject AND ended_at >= :began) LIMIT 1
 """)
 _FORGET = text("DELETE FROM session_end WHERE until < now()")
+_SPEND = text("""
+INSERT INTO session_end (key, ended_at, until) VALUES (:key, clock_timestamp(), :until)
+ON CONFLICT (key) DO NOTHING RETURNING key
+""")
 _END = text("""
 INSERT INTO session_end AS e (key, ended_at, until) VALUES (:key, clock_timestamp(), :until)
 ON CONFLICT (key) DO UPDATE SET ended_at = excluded.ended_at, until = greatest(e.until, excluded.until)

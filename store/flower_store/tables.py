@@ -667,10 +667,21 @@ access_attempt = Table(
 session_end = Table(
     "session_end",
     metadata,
-    Column("key", Text, primary_key=True, comment="session:id, or subject:who for all that began before"),
+    Column("key", Text, primary_key=True, comment="session:id, login:id, or subject:who for all that began before"),
     _now("ended_at"),
     _time("until", null=False),
     comment="sessions that were ended before their time; until: no such session can live longer",
+)
+
+federated_identity = Table(
+    "federated_identity",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("email", Text, nullable=False, comment="empty where the provider did not prove one"),
+    Column("groups", ARRAY(Text), nullable=False, comment="those that gave a role at the login"),
+    Column("mark", Text, nullable=False, comment="changes with the provider"),
+    _now("seen_at"),
+    comment="who came in by a provider, as of their last login: what their API tokens may",
 )
 
 saved_view = Table(

@@ -216,7 +216,7 @@ def test_roles_without_users_are_refused() -> None:
 def test_a_pattern_fits_the_whole_name(pattern: str, word: str, fits: bool) -> None:
     rules = grants.parsed([f"operator={pattern}"])
 
-    for identity in (Identity(way="x", name=word), Identity(way="x", name="n", email=word)):
+    for identity in (Identity(way="basic", name=word), Identity(way="x", name="n", email=word)):
         assert bool(grants.of(identity, rules)) == (fits or pattern == "*")
 
 
@@ -224,7 +224,45 @@ def test_groups_are_no_names() -> None:
     rules = grants.parsed(["admin=ops", "viewer=group:ops"])
 
     assert [one.role for one in grants.of(Identity(way="x", name="n", groups=("ops",)), rules)] == [Role.VIEWER]
-    assert [one.role for one in grants.of(Identity(way="x", name="ops"), rules)] == [Role.ADMIN]
+    assert [one.role for one in grants.of(Identity(way="basic", name="ops"), rules)] == [Role.ADMIN]
+    assert grants.of(Identity(way="basic", name="group:ops"), rules) == ()
+
+
+def test_what_a_provider_calls_somebody_gives_no_role() -> None:
+    """There people may choose their names."""
+    rules = grants.parsed(["admin=alice", "operator=alice@example.com"])
+
+    assert grants.of(Identity(way="oidc", name="alice"), rules) == ()
+    assert grants.of(Identity(way="oidc", name="alice@example.com"), rules) == ()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "group", "fits"),
+    [
+        ("ops", "ops", True),
+        ("ops", "OPS", False),
+        ("ops", "ops/backend", False),
+        ("ops", "devops", False),
+        ("ops/*", "ops/backend", True),
+        ("*", "any", True),
+        ("/ops", "/ops", True),
+        ("cn=ops,dc=example", "cn=ops,dc=example", True),
+    ],
+)
+def test_a_pattern_fits_the_whole_group_in_its_own_letters(pattern: str, group: str, fits: bool) -> None:
+    rules = grants.parsed([f"operator=group:{pattern}"])
+
+    assert bool(grants.of(Identity(way="x", name="n", groups=("first", group)), rules)) == (fits or pattern == "*")
+
+
+def test_of_hundreds_of_groups_those_are_kept_that_make_the_same_rules_fit() -> None:
+    rules = grants.parsed(["admin=group:g-7*", "viewer=group:g-7*", "operator/prod=group:h", "viewer=group:none"])
+    groups = [f"g-{number}" for number in range(500)] + ["h"]
+    told = grants.telling(groups, rules)
+
+    assert told == ("g-7", "h")
+    every, some = (Identity(way="x", name="n", groups=tuple(one)) for one in (groups, told))
+    assert grants.of(every, rules) == grants.of(some, rules)
 
 
 def test_what_we_print_as_a_hash_is_taken() -> None:

@@ -17,7 +17,8 @@ MARKER = "s3cret-marker"
         (("--broker", f"redsi://u:{MARKER}@h"), "broker: (secret) from --broker: unknown transport `redsi`"),
         (("--database-url", f"postgresql://u:{MARKER}@h:port/d"), "database_url: (secret) from --database-url: "),
         (("--database-url", "postgresql://h/d?colour=red"), "database_url: (secret) from --database-url: "),
-        (("--address", "0.0.0.0", "--unauthenticated-api", "--auth", ".*@example.com"), "--auth: not supported yet"),
+        (("--address", "0.0.0.0", "--unauthenticated-api", "--certfile", "a.pem"), "--certfile: not supported yet"),
+        (("--auth", ".*@example.com"), "auth: `.*@example.com` from --auth: lets nobody in and keeps nobody out"),
     ],
 )
 def test_what_a_room_would_refuse_is_shown_and_refused(flower: Run, arguments: tuple[str, ...], sentence: str) -> None:

@@ -77,7 +77,7 @@ def test_a_database_url_that_is_none_is_refused_in_one_sentence(flower: Run, com
     assert result.output.count("\n") == 1
 
 
-@pytest.mark.parametrize("option", ["auth", "oauth2_key", "certfile"])
+@pytest.mark.parametrize("option", ["certfile", "keyfile", "ca_certs"])
 def test_a_guard_that_is_missing_here_is_not_ignored_where_others_reach_the_port(
     flower: Run, empty_database_url: str, option: str
 ) -> None:

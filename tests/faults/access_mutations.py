@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 ACCESS = "api/flower_api/access"
+OAUTH = f"{ACCESS}/oauth"
 LOGIN = "tests/web/test_login.py"
+BY_PROVIDER = "tests/web/test_login_by_provider.py"
+NAMED = "tests/web/test_named_providers.py"
 
 
 class Weakened(NamedTuple):
@@ -16,11 +19,23 @@ class Weakened(NamedTuple):
     test: str
 
 
+NEXT_ANYWHERE = (
+    f"{ACCESS}/destination.py",
+    '    if odd or not wanted.startswith(home) or wanted.startswith("//"):\n        return home\n',
+    '    if not wanted.startswith("/"):\n        return home\n',
+)
+PLANTED = (
+    f"{ACCESS}/entry.py",
+    "        session = await self.sessions.begin(connection, identity, mark=mark)\n",
+    "        session = await self.sessions.found(connection)\n"
+    "        session = session or await self.sessions.begin(connection, identity, mark=mark)\n",
+)
+
 WEAKENED: Mapping[str, Weakened] = {
     "patterns fit a beginning (CVE-2022-30034)": Weakened(
         f"{ACCESS}/grants.py",
-        're.fullmatch("[^@]*".join(parts), word.lower())',
-        're.match("[^@]*".join(parts), word.lower())',
+        're.fullmatch("[^@]*".join(parts), word)',
+        're.match("[^@]*".join(parts), word)',
         "tests/api/test_basic_auth.py::test_a_pattern_fits_the_whole_name",
     ),
     "other sites may write": Weakened(
@@ -36,16 +51,11 @@ WEAKENED: Mapping[str, Weakened] = {
         f"{LOGIN}::test_a_write_with_the_cookie_needs_the_token_of_the_form",
     ),
     "a planted session is taken over": Weakened(
-        f"{ACCESS}/entry.py",
-        "        session = await self.sessions.begin(connection, identity, mark=mark)\n",
-        "        session = await self.sessions.found(connection)\n"
-        "        session = session or await self.sessions.begin(connection, identity, mark=mark)\n",
+        *PLANTED,
         f"{LOGIN}::test_a_cookie_that_somebody_slipped_in_is_not_the_session_after_the_login",
     ),
     "next leads anywhere": Weakened(
-        f"{ACCESS}/destination.py",
-        '    if odd or not wanted.startswith(home) or wanted.startswith("//"):\n        return home\n',
-        '    if not wanted.startswith("/"):\n        return home\n',
+        *NEXT_ANYWHERE,
         f"{LOGIN}::test_the_login_leads_to_no_other_place",
     ),
     "what a proxy forwards counts as this machine": Weakened(
@@ -89,5 +99,89 @@ WEAKENED: Mapping[str, Weakened] = {
         "reads.cluster(slug, permissions.BY_KIND[kind])",
         "reads.cluster(slug)",
         "tests/web/test_access_matrix.py::test_every_kind_of_command_is_for_whom_it_is_for",
+    ),
+    "`auth` fits a beginning (CVE-2022-30034)": Weakened(
+        f"{OAUTH}/pattern.py",
+        "return re.fullmatch(",
+        "return re.match(",
+        "tests/api/test_auth_pattern.py::test_it_names_no_other",
+    ),
+    "an answer of any state is taken": Weakened(
+        f"{OAUTH}/transaction.py",
+        '        if not hmac.compare_digest(found.state.encode(), state.encode(errors="replace")):\n',
+        "        if not hmac.compare_digest(found.state, found.state):\n",
+        f"{BY_PROVIDER}::test_an_answer_that_this_browser_did_not_ask_for_opens_nothing",
+    ),
+    "an answer is taken twice": Weakened(
+        f"{OAUTH}/transaction.py",
+        "            if not await sessions.spend(database, found.state, until=datetime.now(UTC) + LIFE):\n",
+        "            if not (await sessions.spend(database, found.state, until=datetime.now(UTC) + LIFE) or found):\n",
+        f"{BY_PROVIDER}::test_an_answer_is_taken_once_on_all_replicas",
+    ),
+    "an id token of another login is taken": Weakened(
+        f"{OAUTH}/id_token.py",
+        'params = {"nonce": nonce, ',
+        'params = {"nonce": "", ',
+        f"{NAMED}::test_an_id_token_that_is_not_the_provider_s_for_this_login_opens_nothing",
+    ),
+    "an id token for another client is taken": Weakened(
+        f"{OAUTH}/id_token.py",
+        ', "aud": {"essential": True, "value": client}}',
+        "}",
+        f"{NAMED}::test_an_id_token_that_is_not_the_provider_s_for_this_login_opens_nothing",
+    ),
+    "PKCE is left out": Weakened(
+        f"{OAUTH}/client.py",
+        '            code_challenge_method="S256",\n',
+        "",
+        f"{BY_PROVIDER}::test_the_request_carries_state_nonce_and_pkce_and_the_configured_address",
+    ),
+    "every login has the same verifier": Weakened(
+        f"{OAUTH}/transaction.py",
+        "nonce=nonce, verifier=verifier, next=to",
+        'nonce=nonce, verifier="v" * len(verifier), next=to',
+        f"{BY_PROVIDER}::test_a_code_of_another_login_is_refused",
+    ),
+    "next leads anywhere after a login by a provider": Weakened(
+        *NEXT_ANYWHERE, f"{BY_PROVIDER}::test_the_login_leads_to_no_other_place"
+    ),
+    "a planted session is taken over by a login by a provider": Weakened(
+        *PLANTED, f"{BY_PROVIDER}::test_the_session_is_a_new_one_whatever_the_browser_came_with"
+    ),
+    "an address that nobody verified counts": Weakened(
+        f"{OAUTH}/claims.py",
+        "return address(found) if proven else",
+        "return address(found) if proven or found else",
+        f"{BY_PROVIDER}::test_an_address_that_the_provider_has_not_proved_is_nobody_s",
+    ),
+    "a name is taken for a group": Weakened(
+        f"{ACCESS}/grants.py",
+        "return self.group(identity.groups) is not None",
+        "return self.group((*identity.groups, identity.name.removeprefix('subject group:'))) is not None",
+        f"{BY_PROVIDER}::test_a_group_counts_in_its_own_letters_and_no_name_is_taken_for_one",
+    ),
+    "who belongs is asked at the login alone": Weakened(
+        f"{ACCESS}/admission.py",
+        " and self.membership.admits(who)",
+        "",
+        f"{BY_PROVIDER}::test_without_roles_whom_auth_names_is_an_admin_and_nobody_else_comes_in",
+    ),
+    "what another provider said still counts": Weakened(
+        f"{ACCESS}/admission.py",
+        "self.membership.mark == mark",
+        "self.membership.mark",
+        f"{BY_PROVIDER}::test_a_provider_s_session_is_over_where_another_provider_is_configured",
+    ),
+    "userinfo of anybody is taken": Weakened(
+        f"{OAUTH}/openid.py",
+        'or body.get("sub") != subject',
+        "",
+        f"{NAMED}::test_okta_s_userinfo_must_be_of_the_same_user",
+    ),
+    "a token outlives its maker's membership": Weakened(
+        f"{ACCESS}/tokens.py",
+        " if self._admission.stands(who, known.mark) else None",
+        "",
+        f"{BY_PROVIDER}::test_api_tokens_are_made_and_used_by_those_who_came_by_the_provider",
     ),
 }

@@ -24,7 +24,7 @@ ROUTES = sorted(rules.served(create_app(ApiSettings(), NOWHERE).routes, root="")
 PUBLIC = {
     "/healthcheck", "/healthz", "/readyz", "/api/openapi", "/api/openapi/openapi.json", "/api/openapi/{path}",
     "/api/openapi.json", "/api/docs", "/api/docs/start.js", "/static/{file_path}", "/static/dist/{file_path}",
-    "/login", "/logout",
+    "/login", "/login/provider", "/logout",
 }  # fmt: skip
 OF_ALL = {"/metrics"}
 """What tells of every cluster at once, and so needs a role in every one."""
@@ -68,6 +68,10 @@ BODIES = {
 SETTINGS = ApiSettings(
     port=0,
     basic_auth=("viewer:v", "operator:o", "admin:a", "nobody:n", "everywhere:e"),
+    auth_provider="oidc",
+    oauth2_key="flower",
+    oauth2_redirect_uri="http://127.0.0.1:1/login",
+    oidc_issuer="http://127.0.0.1:1",  # nobody: whoever would go there is told that it does not answer
     role=("viewer/default=viewer", "operator/default=operator", "admin/default=admin", "viewer=everywhere"),
 )
 PASSWORDS = {"viewer": "v", "operator": "o", "admin": "a", "nobody": "n", "everywhere": "e"}

@@ -28,6 +28,10 @@ class Addresses:
         """The way in, and where it is to lead."""
         return _with(f"{self.root}/login", [("next", after)] if after else [])
 
+    def login_by_provider(self, after: str) -> str:
+        """Where a login by the provider begins, and where it is to lead."""
+        return _with(f"{self.root}/login/provider", [("next", after)])
+
     @property
     def logout(self) -> str:
         """The way out."""

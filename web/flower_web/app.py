@@ -1,5 +1,6 @@
 """The whole of what a reader sees: the API's application with the dashboard in it."""
 
+import httpx2
 from litestar import Litestar
 
 from flower_api import app
@@ -9,8 +10,17 @@ from flower_web import pages, problems, rendering, rules
 from flower_web.pages import Clock
 
 
-def create_app(settings: ApiSettings, store: StoreSettings, *, clock: Clock = pages.utc_now) -> Litestar:
-    """The API and the dashboard over one database. Raises AssetsMissing where the package was built without them."""
+def create_app(
+    settings: ApiSettings,
+    store: StoreSettings,
+    *,
+    clock: Clock = pages.utc_now,
+    outgoing: httpx2.AsyncBaseTransport | None = None,
+) -> Litestar:
+    """The API and the dashboard over one database. Raises AssetsMissing where the package was built without them.
+
+    `outgoing` as that of the API's application.
+    """
     return app.create_app(
         settings,
         store,
@@ -19,4 +29,5 @@ def create_app(settings: ApiSettings, store: StoreSettings, *, clock: Clock = pa
         template_config=rendering.template_config(),
         error_page=problems.error_page(settings),
         reference_assets=pages.reference_assets(settings.root),
+        outgoing=outgoing,
     )

@@ -1,5 +1,6 @@
-"""The way in by a page, and the way out."""
+"""The way in by a page or by a provider, and the way out."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from litestar import Request, get, post
@@ -10,6 +11,8 @@ from litestar.response import Redirect, Template
 
 from flower_api.access import destination, form_token
 from flower_api.access.entry import Entry
+from flower_api.access.oauth import errors
+from flower_api.access.oauth.login import ANSWERED
 from flower_web.addresses import Addresses
 from flower_web.frame import Frame
 from flower_web.given import GivenNow, GivenSettings
@@ -29,10 +32,13 @@ NOT_KEPT = (
 
 @dataclass(frozen=True, slots=True)
 class LoginPage:
-    """What the form shows again; never the password."""
+    """What the form shows again; never the password. `provider` is the link's text, empty where there is none."""
 
     action: str
     next: str
+    with_password: bool
+    provider: str = ""
+    begin: str = ""
     name: str = ""
     trouble: str = ""
 
@@ -51,12 +57,29 @@ class LogoutPage:
 async def login(
     request: _AnyRequest, entry: GivenEntry, api_settings: GivenSettings, now: GivenNow
 ) -> Template | Redirect:
-    """The form; who has come in already goes on."""
-    _configured(entry)
+    """The ways in; who has come in already goes on. It is also where the provider sends the browser back to."""
+    if not (entry.passwords.users or entry.provider):
+        raise NotFoundException("No login is configured here.")
     to = destination.confined(request.query_params.get("next", ""), root=api_settings.root)
+    addresses = Addresses(api_settings.root)
+    if entry.provider and ANSWERED & set(request.query_params):
+        answer = {name: str(value) for name, value in request.query_params.items()}
+        return await _by_provider(entry, addresses, now, entry.login_by_provider(request, answer), to=to)
     if await entry.sessions.found(request) is not None:
         return Redirect(to, status_code=303)
-    return _form(Addresses(api_settings.root), now, next_page=to)
+    return _form(entry, addresses, now, next_page=to)
+
+
+@get("/login/provider", include_in_schema=False)
+async def begin(
+    request: _AnyRequest, entry: GivenEntry, api_settings: GivenSettings, now: GivenNow
+) -> Template | Redirect:
+    """Send the browser to the provider. A link and no form: a policy on forms would forbid where it leads."""
+    if entry.provider is None:
+        raise NotFoundException("No provider of logins is configured here.")
+    to = destination.confined(request.query_params.get("next", ""), root=api_settings.root)
+    there = entry.provider.begin(request, to)
+    return await _by_provider(entry, Addresses(api_settings.root), now, there, to=to)
 
 
 @post("/login", include_in_schema=False)
@@ -64,14 +87,15 @@ async def enter(
     request: _AnyRequest, entry: GivenEntry, api_settings: GivenSettings, now: GivenNow
 ) -> Template | Redirect:
     """A session for the right words. It is always a new one: a cookie that somebody slipped in opens nothing."""
-    _configured(entry)
+    if not entry.passwords.users:
+        raise NotFoundException("No login by password is configured here.")
     form = await request.form()
     name, password, wanted = (str(form.get(field, "")) for field in ("username", "password", "next"))
     to = destination.confined(wanted, root=api_settings.root)
     addresses = Addresses(api_settings.root)
 
     def again(trouble: str, status: int, headers: dict[str, str] | None = None) -> Template:
-        return _form(addresses, now, next_page=to, name=name, trouble=trouble, status=status, headers=headers)
+        return _form(entry, addresses, now, next_page=to, name=name, trouble=trouble, status=status, headers=headers)
 
     if not entry.sessions.kept(request):
         return again(NOT_KEPT, 400)
@@ -80,7 +104,7 @@ async def enter(
     try:
         session = await entry.login(request, name, password)
     except TooManyRequestsException as error:
-        return again(f"{error.detail[:1].upper()}{error.detail[1:]}.", 429, dict(error.headers or {}))
+        return again(_sentence(error.detail), 429, dict(error.headers or {}))
     return Redirect(to, status_code=303) if session else again(WRONG, 401)
 
 
@@ -106,12 +130,25 @@ async def leave(request: _AnyRequest, entry: GivenEntry, api_settings: GivenSett
     return Redirect(Addresses(api_settings.root).logout, status_code=303)
 
 
-def _configured(entry: Entry) -> None:
-    if not entry.passwords.users:
-        raise NotFoundException("No login is configured here.")
+async def _by_provider(
+    entry: Entry, addresses: Addresses, now: GivenNow, step: Awaitable[str], *, to: str
+) -> Template | Redirect:
+    """To where the step leads, or the ways in once more with what went wrong."""
+    try:
+        return Redirect(await step, status_code=303)
+    except errors.Failed as error:
+        return _form(entry, addresses, now, next_page=error.to or to, trouble=str(error), status=error.status)
+    except TooManyRequestsException as error:
+        headers = dict(error.headers or {})
+        return _form(entry, addresses, now, next_page=to, trouble=_sentence(error.detail), status=429, headers=headers)
+
+
+def _sentence(detail: str) -> str:
+    return f"{detail[:1].upper()}{detail[1:]}."
 
 
 def _form(
+    entry: Entry,
     addresses: Addresses,
     now: GivenNow,
     *,
@@ -121,9 +158,17 @@ def _form(
     status: int = 200,
     headers: dict[str, str] | None = None,
 ) -> Template:
-    page = LoginPage(addresses.login(), next_page, name, trouble)
+    page = LoginPage(
+        addresses.login(),
+        next_page,
+        bool(entry.passwords.users),
+        f"Log in with {entry.provider.label}" if entry.provider else "",
+        addresses.login_by_provider(next_page),
+        name,
+        trouble,
+    )
     frame = Frame("Log in", addresses, now, live=False)
     return Template("login.html", context={"frame": frame, "page": page}, status_code=status, headers=headers or {})
 
 
-HANDLERS = (login, enter, logout, leave)
+HANDLERS = (login, begin, enter, logout, leave)

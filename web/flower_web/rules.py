@@ -12,7 +12,7 @@ PAGES: Rules = {
     **rules.reads("/c/{cluster}", "/c/{cluster}/tasks/{task_id}"),
     ("POST", "/c/{cluster}/errors/{group_id}"): rules.does(Permission.DECIDE),
     # Pages of their own look for the session themselves.
-    **rules.public("/login", "/logout"),
+    **rules.public("/login", "/login/provider", "/logout"),
     ("POST", "/login"): Rule(writes=True),
     ("POST", "/logout"): Rule(writes=True),
     **rules.public("/static/{file_path}", "/static/dist/{file_path}"),

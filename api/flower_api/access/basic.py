@@ -2,18 +2,18 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
 
 from flower_api.access import grants
-from flower_api.access.grants import Identity, RoleRule
+from flower_api.access.admission import Admission
+from flower_api.access.grants import Identity
 from flower_api.access.guard import Connection
 from flower_api.access.limits import Limits
-from flower_api.access.passwords import User, Users
+from flower_api.access.passwords import User
 from flower_api.access.principal import Principal
 from flower_api.access.strangers import Stranger
 from flower_store import audit
 
-WAY = "basic"
+WAY = grants.BASIC
 UNKNOWN = "unknown"
 """Who is named in the log where the name is nobody's: people type their password into that field."""
 
@@ -21,9 +21,9 @@ UNKNOWN = "unknown"
 class Passwords:
     """Users of the configuration."""
 
-    def __init__(self, users: Users, rules: Sequence[RoleRule], limits: Limits) -> None:
-        self.users = users
-        self._rules = rules
+    def __init__(self, admission: Admission, limits: Limits) -> None:
+        self.users = admission.users
+        self._admission = admission
         self._limits = limits
 
     async def principal(self, connection: Connection, word: str) -> Principal:
@@ -36,7 +36,7 @@ class Passwords:
             await self._limits.check(connection, name)
         if user is None:
             raise Stranger
-        return self.named(user.name, via=WAY)
+        return self._admission.principal(Identity(way=WAY, name=user.name), via=WAY)
 
     async def check(self, connection: Connection, name: str, password: str) -> User | None:
         """The user of these words. A wrong attempt is counted and noted. Raises TooManyRequests."""
@@ -48,15 +48,6 @@ class Passwords:
         actor = name if self.users.named(name) else UNKNOWN
         await self._limits.refused(connection, audit.LOGIN_REFUSED, actor=actor, target={"way": WAY})
         return None
-
-    def named(self, name: str, *, via: str) -> Principal:
-        """A user with the roles of this moment."""
-        return self.of(Identity(way=WAY, name=name), via=via)
-
-    def of(self, who: Identity, *, via: str, form_token: str = "") -> Principal:
-        """Whoever came in by any way, with the roles of this moment."""
-        roles = grants.of(who, self._rules)
-        return Principal(subject=who.subject, name=who.name, via=via, grants=roles, form_token=form_token)
 
 
 def _decoded(word: str) -> tuple[str, str]:

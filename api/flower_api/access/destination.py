@@ -19,4 +19,9 @@ def confined(wanted: str, *, root: str) -> str:
     segments = unquote(parts.path).split("/")
     if parts.scheme or parts.netloc or {".", ".."} & set(segments):
         return home
-    return home if parts.path in {f"{root}/login", f"{root}/logout"} else wanted
+    doors = (
+        f"{root}/login",
+        f"{root}/login/provider",
+        f"{root}/logout",
+    )  # after a login they would lead round for ever
+    return home if parts.path.rstrip("/") in doors else wanted

@@ -17,6 +17,8 @@ _OF_NAME = 100
 _OF_ADDRESS = 100
 """From one address for all names, behind which may be a whole house."""
 _OF_TOKENS = 30
+_OF_LOGINS = 100
+"""Logins by a provider that fail, from one address: each may cost requests to the provider."""
 _OF_REFUSALS = 20
 """Rows in the log for one who asks again and again for what they may not."""
 
@@ -51,6 +53,12 @@ class Limits:
     async def token(self, connection: Connection) -> None:
         """Count a token that was wrong. Raises TooManyRequests."""
         await self._count({f"token {address(connection)}": _OF_TOKENS})
+
+    async def login(self, connection: Connection) -> Mapping[str, int]:
+        """Count a login by a provider before it is looked at, as `password`. Raises TooManyRequests."""
+        keys = {f"login {address(connection)}": _OF_LOGINS}
+        await self._count(keys)
+        return keys
 
     async def refused(self, request: Connection, kind: str, *, actor: str, target: Mapping[str, object]) -> None:
         """Note a refusal in the log, which nobody can fill by asking again."""

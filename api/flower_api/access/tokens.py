@@ -1,6 +1,7 @@
 """API tokens: `Authorization: Bearer flower_…` (RFC 6750), beside every way of login.
 
-A token may never do more than whoever made it may now: a user who is gone or has a lesser role takes theirs along.
+A token may never do more than whoever made it may now: a user who is gone or has a lesser role takes theirs along. What
+a provider of logins tells of somebody is known as of their last login.
 """
 
 import hashlib
@@ -9,14 +10,15 @@ from datetime import UTC, datetime
 
 from flower_api.access import basic
 from flower_api.access import principal as principals
-from flower_api.access.basic import Passwords
+from flower_api.access.admission import Admission
+from flower_api.access.grants import Identity
 from flower_api.access.guard import Connection
 from flower_api.access.limits import Limits
 from flower_api.access.permissions import Role
 from flower_api.access.principal import ANONYMOUS, Principal
 from flower_api.access.strangers import BadToken
 from flower_api.reads import Pool
-from flower_store import audit, tokens
+from flower_store import audit, identities, tokens
 from flower_store.tokens import TokenRecord
 
 PREFIX = "flower_"
@@ -36,24 +38,24 @@ def digest(token: str) -> bytes:
 class Tokens:
     """Finds out whose token it is, in the database for each request: a revoked one ends at once on every replica."""
 
-    def __init__(self, pool: Pool, passwords: Passwords, limits: Limits) -> None:
+    def __init__(self, pool: Pool, admission: Admission, limits: Limits) -> None:
         self._pool = pool
-        self._passwords = passwords
+        self._admission = admission
         self._limits = limits
 
     async def principal(self, connection: Connection, token: str) -> Principal:
         """Who it is. Raises BadToken, TooManyRequests."""
         async with self._pool.connect() as database:
             found = await tokens.by_digest(database, digest(token))
-        who = self._principal(found) if found is not None and found.live else None
+        who = await self._principal(found) if found is not None and found.live else None
         if who is None or found is None:
             await self._refuse(connection, found)
             raise BadToken
         await self._note_use(found)
         return who
 
-    def _principal(self, found: TokenRecord) -> Principal | None:
-        maker = self._maker(found.created_by)
+    async def _principal(self, found: TokenRecord) -> Principal | None:
+        maker = await self._maker(found.created_by)
         if maker is None:
             return None
         clusters = None if found.clusters is None else frozenset(found.clusters)
@@ -65,14 +67,20 @@ class Tokens:
             by_token=True,
         )
 
-    def _maker(self, subject: str) -> Principal | None:
+    async def _maker(self, subject: str) -> Principal | None:
         """Whoever made it, with the roles of now; None where there is no such user any more."""
         if subject == ANONYMOUS:
             return principals.anonymous("")
         way, _, name = subject.partition(":")
-        if way == basic.WAY and self._passwords.users.named(name):
-            return self._passwords.named(name, via="")
-        return None
+        if way == basic.WAY:
+            there = bool(self._admission.users.named(name))
+            return self._admission.principal(Identity(way=way, name=name), via="") if there else None
+        async with self._pool.connect() as database:
+            known = await identities.of(database, subject)
+        if known is None:
+            return None
+        who = Identity(way=way, name=name, email=known.email, groups=tuple(known.groups))
+        return self._admission.principal(who, via="") if self._admission.stands(who, known.mark) else None
 
     async def _refuse(self, connection: Connection, found: TokenRecord | None) -> None:
         await self._limits.token(connection)

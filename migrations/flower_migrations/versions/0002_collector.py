@@ -699,9 +699,21 @@ def _access() -> None:
     )
     op.create_table(
         "session_end",
-        sa.Column("key", sa.Text(), nullable=False, comment="session:id, or subject:who for all that began before"),
+        sa.Column(
+            "key", sa.Text(), nullable=False, comment="session:id, login:id, or subject:who for all that began before"
+        ),
         sa.Column("ended_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("until", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_session_end")),
         comment="sessions that were ended before their time; until: no such session can live longer",
+    )
+    op.create_table(
+        "federated_identity",
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False, comment="empty where the provider did not prove one"),
+        sa.Column("groups", postgresql.ARRAY(sa.Text()), nullable=False, comment="those that gave a role at the login"),
+        sa.Column("mark", sa.Text(), nullable=False, comment="changes with the provider"),
+        sa.Column("seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("subject", name=op.f("pk_federated_identity")),
+        comment="who came in by a provider, as of their last login: what their API tokens may",
     )

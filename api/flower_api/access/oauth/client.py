@@ -1,0 +1,103 @@
+"""Requests to a provider, by Authlib: with time limits, no redirects followed, and errors translated once."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import msgspec
+import structlog
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.httpx_client import AsyncOAuth2Client
+
+from flower_api.access.oauth import errors
+from flower_api.access.oauth.transaction import Transaction
+from flower_api.settings import ApiSettings
+
+_SECONDS = 10.0
+"""For one exchange, whatever it consists of: somebody looks at a blank page meanwhile."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a provider answered: JSON, and the headers by which lists are paged."""
+
+    body: object
+    headers: Mapping[str, str]
+
+
+class Client:
+    """Flower as the provider knows it. `transport` is for tests, which have no provider at its real address."""
+
+    def __init__(self, settings: ApiSettings, *, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        self.key = settings.oauth2_key
+        self.has_secret = bool(settings.oauth2_secret)
+        self._secret = settings.oauth2_secret
+        self._redirect_uri = settings.oauth2_redirect_uri
+        self._transport = transport
+
+    async def address(self, endpoint: str, transaction: Transaction, *, scope: str, **more: str) -> str:
+        """Where the browser has to go: with state and PKCE (S256), whatever the provider makes of the latter."""
+        async with self._session() as session:
+            made, _ = session.create_authorization_url(
+                endpoint, state=transaction.state, code_verifier=transaction.verifier, scope=scope, **more
+            )
+        return str(made)
+
+    async def token(self, endpoint: str, code: str, transaction: Transaction, *, method: str) -> Mapping[str, object]:
+        """What the provider gives for the code; `method` proves who we are. Raises Declined, Untrusted, Away."""
+        async with _translated(endpoint), self._session(method) as session:
+            found: Mapping[str, object] = await session.fetch_token(
+                endpoint, code=code, grant_type="authorization_code", code_verifier=transaction.verifier
+            )
+        if not isinstance(found.get("access_token"), str):
+            raise errors.Untrusted("no access token")
+        return found
+
+    async def read(self, address: str, *, token: str = "", params: Mapping[str, str | int] | None = None) -> Answer:
+        """JSON from this address, with an access token where one is given. Raises Untrusted, Away."""
+        headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        async with _translated(address), self._session() as session:
+            answer: httpx2.Response = await session.request(
+                "GET", address, params=params, headers=headers, withhold_token=True
+            )
+            answer.raise_for_status()
+            return Answer(msgspec.json.decode(answer.content), dict(answer.headers))
+
+    def _session(self, method: str | None = None) -> Any:  # noqa: ANN401 - Authlib has no types
+        return AsyncOAuth2Client(
+            self.key,
+            self._secret or None,
+            token_endpoint_auth_method=method,
+            redirect_uri=self._redirect_uri,
+            code_challenge_method="S256",
+            timeout=_SECONDS,
+            transport=self._transport,
+        )
+
+
+@asynccontextmanager
+async def _translated(address: str) -> AsyncGenerator[None]:
+    """Raise our errors for theirs. The log gets the reason: no URL of ours holds a secret, and no body is logged."""
+    try:
+        async with asyncio.timeout(_SECONDS):
+            yield
+    except OAuthError as error:
+        _log.warning("provider refused", address=address, error=error.error)
+        raise errors.Declined(_code(error.error)) from error
+    except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
+        _log.warning("provider does not answer", address=address, reason=f"{type(error).__name__}: {error}")
+        raise errors.Away(type(error).__name__) from error
+    except (msgspec.MsgspecError, TypeError, ValueError) as error:
+        _log.warning("provider answers nonsense", address=address, reason=type(error).__name__)
+        raise errors.Untrusted("no answer of a provider") from error
+
+
+def _code(given: object) -> str:
+    """A provider's code for an error, which goes into our log: RFC 6749 has lower-case words."""
+    text = str(given)
+    return text if text.replace("_", "").isalnum() and len(text) <= 60 else "an error of its own"  # noqa: PLR2004 - longest known is half
