@@ -16,7 +16,7 @@ from flower_cli.masking import Mask
 from flower_cli.settings import LogSettings
 
 # Chatty at info about what is no news to us: connections opened, each migration's plumbing.
-QUIET = ("alembic", "amqp", "asyncio", "httpcore", "httpx", "kombu", "urllib3", "uvicorn.access")
+QUIET = ("alembic", "amqp", "asyncio", "authlib", "httpcore2", "httpx2", "kombu", "urllib3", "uvicorn.access")
 
 
 def start(configuration: Configuration, *, stream: TextIO | None = None) -> None:

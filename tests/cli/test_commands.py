@@ -81,6 +81,52 @@ def test_options_of_flower_2_are_taken_with_one_warning_each(flower: Run) -> Non
     assert result.output.count("is ignored") == 3
 
 
+@pytest.mark.parametrize(
+    ("arguments", "variables"),
+    [
+        (
+            (
+                "--auth_provider=flower.views.auth.GoogleAuth2LoginHandler", "--auth=.*@example.com",
+                "--oauth2_key=key", f"--oauth2_secret={MARKER}", "--oauth2_redirect_uri=http://localhost:5555/login",
+            ),
+            {},
+        ),
+        (
+            ("--auth_provider=flower.views.auth.OktaLoginHandler", "--auth=a@example.com|b@example.com"),
+            {
+                "FLOWER_OAUTH2_KEY": "key",
+                "FLOWER_OAUTH2_SECRET": MARKER,
+                "FLOWER_OAUTH2_REDIRECT_URI": "https://flower.example.com/login",
+                "FLOWER_OAUTH2_OKTA_BASE_URL": "https://example.okta.com/oauth2",
+            },
+        ),
+        (
+            (),
+            {
+                "FLOWER_AUTH": "me@gmail.com",
+                "FLOWER_AUTH_PROVIDER": "flower.views.auth.GitLabLoginHandler",
+                "FLOWER_OAUTH2_KEY": "key",
+                "FLOWER_OAUTH2_SECRET": MARKER,
+                "FLOWER_OAUTH2_REDIRECT_URI": "https://flower.example.com/login",
+                "FLOWER_GITLAB_OAUTH_DOMAIN": "gitlab.example.com",
+                "FLOWER_GITLAB_AUTH_ALLOWED_GROUPS": "group1,group2/subgroup",
+                "FLOWER_GITLAB_MIN_ACCESS_LEVEL": "30",
+            },
+        ),
+    ],
+)  # fmt: skip
+def test_flower_2_s_logins_are_configured_as_they_were(
+    flower: Run, arguments: tuple[str, ...], variables: dict[str, str]
+) -> None:
+    """The examples of Flower's page on authentication."""
+    result = flower("config", *arguments, **variables)
+
+    assert result.exit_code == 0, result.output
+    assert "is ignored" not in result.output
+    assert "oauth2_secret = (secret)" in result.output
+    assert MARKER not in result.output
+
+
 def test_a_hash_of_a_password_is_printed_that_basic_auth_takes(flower: Run) -> None:
     asked = CliRunner().invoke(main.Flower("flower"), ["hash-password"], input="a word\na word\n")
     printed = asked.output.splitlines()[-1]

@@ -48,6 +48,7 @@ def log(store: StoreSettings) -> Generator[Callable[[str], list[tuple[Any, ...]]
             return connection.execute(query.encode(), (last,)).fetchall()
 
         yield read
+        connection.execute("DELETE FROM access_attempt")
 
 
 def settings(issuer: str, *, port: int = 0, **more: Any) -> ApiSettings:

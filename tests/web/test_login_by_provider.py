@@ -260,6 +260,19 @@ def test_the_user_s_no_is_told_and_in_the_log(door: httpx.Client, log: Log) -> N
     assert log("kind, target->>'why'") == [("login_refused", "access_denied")]
 
 
+def test_logins_that_fail_again_and_again_are_looked_at_no_more(door: httpx.Client, log: Log) -> None:
+    def declined() -> httpx.Response:
+        state = parse_qs(urlsplit(by_provider.begun(door)).query)["state"][0]
+        return door.get("/login", params={"error": "access_denied", "state": state})
+
+    codes = [declined().status_code for _ in range(101)]
+    late = by_provider.log_in(door, "olga")
+
+    assert codes == [403] * 100 + [429]
+    assert (late.status_code, "Too many attempts" in late.text, works(door)) == (429, True, False)
+    assert len(log("kind")) == 20
+
+
 def test_logins_and_logouts_are_in_the_log_without_what_was_secret(door: httpx.Client, log: Log) -> None:
     back = by_provider.allowed(by_provider.begun(door), "olga")
     by_provider.come_back(door, back)

@@ -1,5 +1,6 @@
 """The providers that Flower names, each by the shapes that its documentation gives; and answers that are not theirs."""
 
+import logging
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -75,6 +76,24 @@ def test_google_lets_in_whom_auth_names(store: StoreSettings) -> None:
             "/token",
             "/oauth2/v3/certs",
         }
+
+
+def test_no_log_holds_what_the_login_keeps_secret(
+    store: StoreSettings, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers, issuer = shapes.google()
+    with caplog.at_level(logging.DEBUG), door(store, answers, auth_provider="google", debug=True) as client:
+        assert entered(client, issuer, code="4/0AbCD-the-code").status_code == 303
+        (exchange,) = answers.of("/token")
+        session = client.cookies["flower_session"]
+    # What the browser of the tests logs is not ours.
+    ours = [one for one in caplog.records if not one.name.startswith(("httpx.", "httpcore.")) and one.name != "httpx"]
+    told = capsys.readouterr().out + "".join(one.getMessage() for one in ours)
+
+    assert "HTTP Request: POST" in told
+    assert "path=/login/provider" in told
+    for secret in (SECRET, recorded.ACCESS_TOKEN, "the-code", exchange.form["code_verifier"], session):
+        assert secret not in told
 
 
 def test_github_lets_in_by_the_verified_address_that_auth_names(store: StoreSettings) -> None:

@@ -1,9 +1,11 @@
 """Requests to a provider, by Authlib: with time limits, no redirects followed, and errors translated once."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -16,7 +18,7 @@ from flower_api.access.oauth import errors
 from flower_api.access.oauth.transaction import Transaction
 from flower_api.settings import ApiSettings
 
-_SECONDS = 10.0
+_LONGEST = timedelta(seconds=10)
 """For one exchange, whatever it consists of: somebody looks at a blank page meanwhile."""
 
 _log = structlog.get_logger(__name__)
@@ -33,12 +35,21 @@ class Answer:
 class Client:
     """Flower as the provider knows it. `transport` is for tests, which have no provider at its real address."""
 
-    def __init__(self, settings: ApiSettings, *, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        settings: ApiSettings,
+        *,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        longest: timedelta = _LONGEST,
+    ) -> None:
         self.key = settings.oauth2_key
         self.has_secret = bool(settings.oauth2_secret)
         self._secret = settings.oauth2_secret
         self._redirect_uri = settings.oauth2_redirect_uri
         self._transport = transport
+        self._seconds = longest.total_seconds()
+        self._tls: ssl.SSLContext | None = None
+        self._making = asyncio.Lock()
 
     async def address(self, endpoint: str, transaction: Transaction, *, scope: str, **more: str) -> str:
         """Where the browser has to go: with state and PKCE (S256), whatever the provider makes of the latter."""
@@ -50,7 +61,7 @@ class Client:
 
     async def token(self, endpoint: str, code: str, transaction: Transaction, *, method: str) -> Mapping[str, object]:
         """What the provider gives for the code; `method` proves who we are. Raises Declined, Untrusted, Away."""
-        async with _translated(endpoint), self._session(method) as session:
+        async with _translated(endpoint, self._seconds), self._session(method) as session:
             found: Mapping[str, object] = await session.fetch_token(
                 endpoint, code=code, grant_type="authorization_code", code_verifier=transaction.verifier
             )
@@ -61,33 +72,45 @@ class Client:
     async def read(self, address: str, *, token: str = "", params: Mapping[str, str | int] | None = None) -> Answer:
         """JSON from this address, with an access token where one is given. Raises Untrusted, Away."""
         headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-        async with _translated(address), self._session() as session:
+        async with _translated(address, self._seconds), self._session() as session:
             answer: httpx2.Response = await session.request(
                 "GET", address, params=params, headers=headers, withhold_token=True
             )
             answer.raise_for_status()
             return Answer(msgspec.json.decode(answer.content), dict(answer.headers))
 
-    def _session(self, method: str | None = None) -> Any:  # noqa: ANN401 - Authlib has no types
-        return AsyncOAuth2Client(
+    @asynccontextmanager
+    async def _session(self, method: str | None = None) -> AsyncGenerator[Any]:
+        """One exchange by Authlib, which has no types."""
+        session: Any = AsyncOAuth2Client(
             self.key,
             self._secret or None,
             token_endpoint_auth_method=method,
             redirect_uri=self._redirect_uri,
             code_challenge_method="S256",
-            timeout=_SECONDS,
+            timeout=self._seconds,
             transport=self._transport,
+            verify=await self._context(),
         )
+        async with session:
+            yield session
+
+    async def _context(self) -> ssl.SSLContext:
+        """Made once, in a thread: to read the system's certificates takes 20 ms, in which nobody would be answered."""
+        async with self._making:
+            if self._tls is None:
+                self._tls = await asyncio.to_thread(httpx2.create_ssl_context)
+        return self._tls
 
 
 @asynccontextmanager
-async def _translated(address: str) -> AsyncGenerator[None]:
+async def _translated(address: str, seconds: float) -> AsyncGenerator[None]:
     """Raise our errors for theirs. The log gets the reason: no URL of ours holds a secret, and no body is logged."""
     try:
-        async with asyncio.timeout(_SECONDS):
+        async with asyncio.timeout(seconds):
             yield
     except OAuthError as error:
-        _log.warning("provider refused", address=address, error=error.error)
+        _log.warning("provider refused", address=address, error=_code(error.error))
         raise errors.Declined(_code(error.error)) from error
     except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
         _log.warning("provider does not answer", address=address, reason=f"{type(error).__name__}: {error}")

@@ -1,0 +1,53 @@
+"""Requests to a provider end: whatever it does, or does not do."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+
+from flower_api.access.oauth import errors
+from flower_api.access.oauth.client import Client
+from flower_api.access.oauth.transaction import Transaction
+from flower_api.settings import ApiSettings
+
+TRANSACTION = Transaction(state="s", nonce="n", verifier="v" * 43, next="/")
+
+
+@pytest.fixture(params=[b"", b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"], ids=["silent", "dripping"])
+def slow(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of one that takes a request and answers nothing, or a byte now and then."""
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            with connection, suppress(OSError):
+                connection.sendall(request.param)
+                while not ended.wait(0.05):
+                    if request.param:
+                        connection.sendall(b" ")
+
+        thread = threading.Thread(target=answer, name="slow")
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        ended.set()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("asking", ["read", "token"])
+def test_a_provider_that_is_slow_is_not_waited_for(slow: str, asking: str) -> None:
+    client = Client(ApiSettings(), longest=timedelta(seconds=0.3))
+
+    async def ask() -> None:
+        if asking == "read":
+            await client.read(slow)
+        else:
+            await client.token(slow, "code", TRANSACTION, method="client_secret_post")
+
+    with pytest.raises(errors.Away):
+        asyncio.run(ask())
