@@ -31,7 +31,8 @@ class Load(threading.Thread):
         self._url = url
 
     def run(self) -> None:
-        with Publisher(self._url) as publisher:
+        # With receipts: RabbitMQ may forget the last messages of a connection that is closed at once without them.
+        with Publisher(self._url, confirm_publish=True) as publisher:
             publisher.events(*range(EVENTS))
 
 
