@@ -58,7 +58,10 @@ def _duration(text: str) -> timedelta:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(word for part in text.split(",") if (word := part.strip()))
+    words = tuple(word for part in text.split(",") if (word := part.strip()))
+    if text.strip() and not words:
+        raise ValueError("must have something between its commas")
+    return words
 
 
 _PARSERS: Mapping[type, Callable[[str], object]] = {

@@ -14,6 +14,14 @@ _NOTHING = timedelta(0)
 
 REDIS_MODES = ("auto", "pubsub", "stream")
 
+LONGEST_QUEUE_NAME = 247
+"""Bytes: AMQP's 255 less those of `.dropped`, the queue beside it."""
+
+LONGEST_QUEUE_TTL = timedelta(days=49)
+"""RabbitMQ's 2^32 - 1 milliseconds, in whole days."""
+
+LEAST_PROBE_INTERVAL = timedelta(milliseconds=10)
+
 EVERYTHING = "*"
 LEAST_SPOOL = 1024**2
 """Bytes: below that SQLite's own pages are most of it."""
@@ -77,8 +85,8 @@ class CollectorSettings:
     )
     queue_ttl: timedelta = setting(
         _NOTHING,
-        help="RabbitMQ: events older than this are dropped unread; 0 is never: an old event is history as well. As "
-        "queue_max_bytes, for a new queue alone.",
+        help="RabbitMQ: events older than this are dropped unread, 49d at most; 0 is never: an old event is history as "
+        "well. As queue_max_bytes, for a new queue alone.",
     )
     # COPY reaches 47,000 rows a second at 1,000 a batch against 20,200 at 100; past 5,000 only latency grows.
     batch_size: int = setting(4_000, help="Events after which a batch is written; a message is never split.")
@@ -121,7 +129,7 @@ class CollectorSettings:
         help="How long after a worker's heartbeat its events may come before the audit counts what is missing.",
     )
     lost_after: timedelta = setting(
-        timedelta(seconds=10), help="A task started on a worker that has been gone for this long is marked as lost."
+        timedelta(seconds=10), help="A task started on a worker that has been offline for this long is marked as lost."
     )
     stuck_after: timedelta = setting(
         timedelta(hours=1), help="A task received this long ago, without an ETA, and not started is marked as stuck."
@@ -223,6 +231,12 @@ class CollectorSettings:
         for name in _NOT_NEGATIVE:
             if getattr(self, name) < _NOTHING:
                 raise SettingError(name, getattr(self, name), "must not be negative")
+        if len(self.queue_name.encode()) > LONGEST_QUEUE_NAME:
+            raise SettingError("queue_name", self.queue_name, f"must have at most {LONGEST_QUEUE_NAME} bytes")
+        if self.queue_ttl > LONGEST_QUEUE_TTL:
+            raise SettingError("queue_ttl", self.queue_ttl, f"must be at most {LONGEST_QUEUE_TTL.days}d")
+        if _NOTHING < self.probe_interval < LEAST_PROBE_INTERVAL:
+            raise SettingError("probe_interval", self.probe_interval, "must be 0 or at least 0.01s")
 
     def _check_broker_api(self) -> None:
         try:
@@ -256,6 +270,7 @@ class CollectorSettings:
 
 _NOT_NEGATIVE = (
     "queue_ttl",
+    "probe_interval",
     "inspect_interval",
     "queue_interval",
     "audit_grace",

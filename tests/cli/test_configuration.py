@@ -104,6 +104,7 @@ def test_durations(text: str, duration: timedelta) -> None:
         ("FLOWER_FLUSH_AFTER", "5 parsecs", "must be a duration such as 250ms"),
         ("FLOWER_FLUSH_AFTER", "9" * 30 + "d", "must be shorter"),
         ("FLOWER_INSPECT_TIMEOUT", "1000", "write 1000ms"),
+        ("FLOWER_REDACT", " , ", "must have something between its commas"),
     ],
 )
 def test_an_error_names_field_value_source_and_rule(variable: str, value: str, rule: str) -> None:

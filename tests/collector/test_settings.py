@@ -25,6 +25,10 @@ from flower_store.settings import SettingError
         ("flush_after", timedelta(0)),
         ("stop_timeout", timedelta(seconds=-1)),
         ("inspect_interval", timedelta(seconds=-1)),
+        ("queue_name", "é" * 124),
+        ("queue_ttl", timedelta(days=50)),
+        ("probe_interval", timedelta(milliseconds=1)),
+        ("probe_interval", timedelta(seconds=-1)),
     ],
 )
 def test_a_value_that_breaks_a_rule_is_refused_by_name(name: str, value: Any) -> None:
