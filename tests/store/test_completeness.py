@@ -72,6 +72,20 @@ def test_a_worker_that_sends_no_task_events_is_told_apart_from_a_loss(writer: Wr
     assert query(OFF) == [(timedelta(seconds=3), "celery@a", 30)]
 
 
+def test_where_heartbeats_are_missing_too_a_worker_is_not_said_to_send_no_task_events(
+    writer: Writer, query: Query
+) -> None:
+    writer.write([], [beat(10, 0), beat(90, 150)])  # eight seconds, where it beats every two
+    completeness.audit(writer, grace=AT_ONCE)
+    first = query(ROWS)
+
+    query(AGAIN)
+    completeness.audit(writer, grace=AT_ONCE, again_for=ALWAYS)
+
+    assert first == query(ROWS) == [(150, 0, 150, losses.UNKNOWN)]
+    assert query(OFF) == []
+
+
 def test_the_time_without_task_events_is_one_gap_of_all_workers_as_long_as_it_lasts(
     writer: Writer, query: Query
 ) -> None:
