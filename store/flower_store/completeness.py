@@ -152,8 +152,8 @@ def _counted(connection: psycopg.Connection, cluster_id: int, found: Sequence[In
 
 
 def _silence(interval: Interval, freq: float | None) -> str:
-    """Why nothing at all came of it: where heartbeats are missing, too, nobody knows. A row that is counted again may be
-    of many intervals by now, and keeps its cause."""
+    """Why nothing at all came of it: where heartbeats are missing, too, nobody knows. A row that is counted again may
+    be of many intervals by now, and keeps its cause."""
     if interval.id is not None:
         return losses.EVENTS_OFF if interval.cause == losses.EVENTS_OFF else losses.UNKNOWN
     longest = HEARTBEATS * timedelta(seconds=freq or 0)
