@@ -31,9 +31,6 @@ MOST_PROCESSES = 1_000
 """Processes that are known of one worker, those last heard of: a worker has one at a time, and whoever makes up
 heartbeats has millions. One that restarts every minute fills sixteen hours with it."""
 
-HEARTBEATS = 3
-"""Heartbeats whose time an interval may take: in a longer one some are missing, and not task events alone."""
-
 SLACK = timedelta(milliseconds=500)
 """Events of an interval by their clock may be so far outside of it by their time: a process reads its clock twice,
 and may be interrupted in between. Under the time that a restarted worker needs until it starts a task."""
@@ -146,23 +143,14 @@ def _counted(connection: psycopg.Connection, cluster_id: int, found: Sequence[In
         for position, interval in enumerate(group, 1):
             started, others = seen.get(position, (0, 0))
             one = replace(interval, seen=started)
-            cause = losses.UNKNOWN if started or others else _silence(one, freqs.get(one.worker_id))
+            cause = losses.UNKNOWN if started or others else intervals.silence(one, freqs.get(one.worker_id))
             counted.append(replace(one, cause=cause if one.missing else None, gap_id=None))
     return counted
 
 
-def _silence(interval: Interval, freq: float | None) -> str:
-    """Why nothing at all came of it: where heartbeats are missing, too, nobody knows. A row that is counted again may
-    be of many intervals by now, and keeps its cause."""
-    if interval.id is not None:
-        return losses.EVENTS_OFF if interval.cause == losses.EVENTS_OFF else losses.UNKNOWN
-    longest = HEARTBEATS * timedelta(seconds=freq or 0)
-    return losses.EVENTS_OFF if interval.ended_at - interval.began_at <= longest else losses.UNKNOWN
-
-
 def _freqs(connection: psycopg.Connection, workers: Iterable[int]) -> dict[int, float | None]:
     """Seconds between the heartbeats of each worker."""
-    return dict(connection.execute("SELECT id, freq FROM worker WHERE id = ANY(%s)", (list(workers),)).fetchall())
+    return dict(connection.execute(_FREQS, (list(workers),)).fetchall())
 
 
 def _explained(connection: psycopg.Connection, cluster_id: int, counted: Sequence[Interval]) -> list[Interval]:
@@ -277,6 +265,8 @@ _PROCESSES: LiteralString = """
 SELECT worker_id, pid, incarnation, begun_at, at, clock, processed, active, received_at, idle_at, idle_clock
 FROM unnest(%s::integer[], %s::integer[]) AS who (worker_id, pid) JOIN process USING (worker_id, pid)
 """
+
+_FREQS: LiteralString = "SELECT id, freq FROM worker WHERE id = ANY(%s)"
 
 _MOVE: LiteralString = """
 INSERT INTO process

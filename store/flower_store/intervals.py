@@ -17,6 +17,9 @@ from flower_store import losses
 LONGEST = timedelta(hours=6)
 """A longer silence than this is not audited: counting would read the log of days for a clock that jumped."""
 
+HEARTBEATS = 3
+"""Heartbeats whose time an interval may take: in a longer one some are missing, and not task events alone."""
+
 _WHOLE_WITHIN = timedelta(hours=1)
 _MISSING_WITHIN = timedelta(minutes=1)
 
@@ -116,6 +119,18 @@ def _between(worker_id: int, pid: int, process: Process, beat: Beat) -> Interval
         received_to=beat.received_at,
         processed=beat.processed - last.processed,
     )
+
+
+def silence(interval: Interval, freq: float | None) -> str:
+    """Why no event at all came of it, of a worker with this heartbeat interval (seconds).
+
+    Where heartbeats are missing, too, nobody knows. A row that is counted again may be of many intervals by now, and
+    keeps its cause.
+    """
+    if interval.id is not None:
+        return losses.EVENTS_OFF if interval.cause == losses.EVENTS_OFF else losses.UNKNOWN
+    longest = HEARTBEATS * timedelta(seconds=freq or 0)
+    return losses.EVENTS_OFF if interval.ended_at - interval.began_at <= longest else losses.UNKNOWN
 
 
 def ranges(intervals: Iterable[Interval]) -> list[list[Interval]]:

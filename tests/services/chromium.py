@@ -9,11 +9,8 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from tests.services import programs
-from tests.waiting import GENEROUS
-
-expect.set_options(timeout=GENEROUS * 1000)  # five seconds are too few on a busy machine
 
 PROGRAMS = ("chromium-headless-shell", "chromium", "google-chrome", "google-chrome-stable")
 QUIET = (

@@ -26,6 +26,7 @@ from flower_web.task_row import TaskRow
 
 CLUSTER = "storm"
 CHANGES_A_SECOND = 500
+PAGE = 50
 LIFE = (states.PENDING, states.RECEIVED, states.STARTED, states.SUCCESS)
 ADDRESSES = Addresses("", CLUSTER)
 
@@ -36,6 +37,8 @@ class Storm:
 
     tasks: list[str] = field(default_factory=lambda: [states.PENDING] * 200)
     version: int = 0
+    shown: int = 0
+    """Index of the oldest task on the page that was asked for last."""
     refused: bool = False
     """Whether the stream is answered with 503."""
     born: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -52,8 +55,8 @@ class Storm:
         if number % 10 == 0:
             self.tasks.append(states.PENDING)
             return
-        # Every fourth change falls into the first page as it was shown at the beginning, so that its rows live.
-        index = 150 + number // 4 % 50 if number % 4 == 0 else number * 7919 % len(self.tasks)
+        # Every fourth change falls into the page as it was shown last, so that its rows live.
+        index = self.shown + number // 4 % PAGE if number % 4 == 0 else number * 7919 % len(self.tasks)
         now = LIFE.index(self.tasks[index])
         self.tasks[index] = LIFE[(now + 1) % len(LIFE)]
 
@@ -82,7 +85,8 @@ def app(storm: Storm) -> Litestar:
     @get("/c/storm/tasks")
     async def page() -> Template:
         newest = len(storm.tasks) - 1
-        shown = tuple(storm.row(index) for index in range(newest, newest - 50, -1))
+        storm.shown = len(storm.tasks) - PAGE
+        shown = tuple(storm.row(index) for index in range(newest, newest - PAGE, -1))
         found = task_list.TaskList(task_query.TaskQuery(), ADDRESSES, rows=shown, newest=str(newest))
         frame = Frame("Tasks", ADDRESSES, now=datetime.now(UTC), here="tasks", clusters=(CLUSTER,))
         return Template("tasks.html", context={"frame": frame, "list": found})
