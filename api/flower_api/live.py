@@ -96,13 +96,18 @@ class Live:
         # Weak: a response that is dropped before its first byte never runs its own clean-up.
         self._subscriptions: WeakSet[Subscription] = WeakSet()
         self._versions: defaultdict[int, int] = defaultdict(int)
-        self._listening = False
+        self._listening = asyncio.Event()
         self._stopped = False
 
     @property
     def listening(self) -> bool:
         """Whether changes are heard now."""
-        return self._listening
+        return self._listening.is_set()
+
+    async def begun(self, patience: timedelta) -> None:
+        """Wait until changes are heard, for so long at most: a process that has just started hears them in a moment."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._listening.wait(), patience.total_seconds())
 
     @property
     def streams(self) -> int:
@@ -111,7 +116,7 @@ class Live:
 
     def subscribe(self, cluster_id: int) -> Subscription:
         """Hear of one cluster's changes, until `leave` or until nobody holds it. Raises Away, Full."""
-        if self._stopped or not self._listening:
+        if self._stopped or not self._listening.is_set():
             raise Away
         if len(self._subscriptions) >= self._most:
             raise Full
@@ -137,7 +142,7 @@ class Live:
             except Exception:  # noqa: BLE001 - a service's outermost loop
                 _log.exception("listening failed")
             finally:
-                self._listening = False
+                self._listening.clear()
             pause = min(_LONGEST_PAUSE, _SHORTEST_PAUSE * 2 ** min(failures, _DOUBLINGS))
             await self._wait(pause * (0.5 + self._chance() / 2))
             failures += 1
@@ -158,7 +163,7 @@ class Live:
                 subscription.tell(version)
 
     def _began(self) -> None:
-        self._listening = True
+        self._listening.set()
         _log.info("listening for changes")
         for subscription in tuple(self._subscriptions):
             subscription.tell(self._next(subscription.cluster_id), resync=True)

@@ -27,6 +27,9 @@ from flower_api.v1 import parameters
 HEARTBEAT = timedelta(seconds=15)
 """Proxies commonly cut a silent connection after 30 or 60 seconds."""
 
+BEGINNING = timedelta(seconds=2)
+"""For which a stream waits for a process that has just started, or has lost its connection, to hear changes."""
+
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx would gather the messages
 
 
@@ -63,6 +66,7 @@ async def stream(
 ) -> Stream:
     """Say `changed` at once and then after each change, at most twice a second, and `resync` after an outage."""
     cluster = await reads.cluster(c)
+    await hub.begun(BEGINNING)
     try:
         subscription = hub.subscribe(cluster.id)
     except live.Away as error:

@@ -1,5 +1,6 @@
 """Flower 2 from PyPI, in an environment of its own under `.cache`, as its users start it."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -27,16 +28,18 @@ SETTLED = 3.0
 
 
 def program() -> Path:
-    """Its `celery`; installs it at the first need."""
-    found = HOME / "venv" / "bin" / "celery"
-    mark = HOME / "version"
-    if not mark.exists() or mark.read_text() != VERSION:
-        print(f"installing Flower {VERSION} for comparison ...", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", HOME / "venv"], check=True)
-        python = str(HOME / "venv" / "bin" / "python")
-        subprocess.run([python, "-m", "pip", "install", "-q", f"flower=={VERSION}", "celery[redis]"], check=True)
-        mark.write_text(VERSION)
-    return found
+    """Its `celery`; installed at the first need, by one process while the others wait."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    with (HOME / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        mark = HOME / "version"
+        if not mark.exists() or mark.read_text() != VERSION:
+            print(f"installing Flower {VERSION} for comparison ...", flush=True)
+            subprocess.run([sys.executable, "-m", "venv", "--clear", HOME / "venv"], check=True)
+            python = str(HOME / "venv" / "bin" / "python")
+            subprocess.run([python, "-m", "pip", "install", "-q", f"flower=={VERSION}", "celery[redis]"], check=True)
+            mark.write_text(VERSION)
+    return HOME / "venv" / "bin" / "celery"
 
 
 class Flower2:

@@ -211,7 +211,7 @@ class Collector:
             talking.finish()
         self._upkeep.finish()
         self._reconciler.finish()
-        self._intake.pause(PATIENCE)
+        self._intake.pause(max(PATIENCE, self._settings.stop_timeout / 2))
         self._duties.resign()
         self._intake.buffer.close()
         self._pipeline.drain(deadline)

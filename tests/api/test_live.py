@@ -86,6 +86,28 @@ def test_nobody_is_taken_while_changes_cannot_be_heard() -> None:
         hub.subscribe(1)
 
 
+def test_who_comes_before_the_first_notice_waits_for_it() -> None:
+    async def scenario() -> list[bool]:
+        connected = asyncio.Event()
+
+        async def listen() -> AsyncGenerator[int]:
+            await connected.wait()
+            yield 0
+            await asyncio.Event().wait()
+
+        hub = Live(listen, most=10)
+        running = asyncio.create_task(hub.run())
+        await hub.begun(timedelta(seconds=0.01))
+        heard = [hub.listening]
+        connected.set()
+        await hub.begun(timedelta(seconds=60))
+        heard.append(hub.listening)
+        running.cancel()
+        return heard
+
+    assert asyncio.run(scenario()) == [False, True]
+
+
 def test_many_changes_are_one_message_and_an_outage_is_told_once() -> None:
     async def scenario() -> tuple[list[bool], int]:
         async with listening() as hub:

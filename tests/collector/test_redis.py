@@ -1,13 +1,16 @@
 """Redis: what is published while somebody is subscribed lands; what may have been missed is recorded."""
 
 import json
+import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import kombu
 import pytest
 import redis
 from tests.collector import garbage
@@ -18,9 +21,16 @@ from tests.collector.publishing import TASKS, Publisher
 from tests.services.redis_servers import StartRedis
 from tests.waiting import eventually
 
-from flower_collector import pipeline, promise
+from flower_collector import driver, gaps, pipeline, promise
+from flower_collector.availability import Availability
+from flower_collector.backoff import Backoff
+from flower_collector.buffer import Buffer
+from flower_collector.metrics import Metrics
+from flower_collector.receivers.receiver import Surroundings
+from flower_collector.receivers.redis import RedisReceiver
 from flower_collector.service import Collector
 
+_kombu: Any = kombu  # it ships no types
 pytestmark = pytest.mark.slow
 
 StartCollector = Callable[..., Collector]
@@ -307,6 +317,33 @@ def test_a_stop_writes_everything_that_was_published_before_it(
     collector.stop()
 
     assert query(STORED) == [(5000,)]
+
+
+def test_a_slow_reader_reads_all_that_was_published_before_its_farewell(redis_url: str, client: "redis.Redis") -> None:
+    ticks = count(step=0.01)  # each look at the clock takes a hundredth of a second: fifty for what follows
+    held = Buffer(messages=10_000, size=10_000_000)
+    surroundings = Surroundings(
+        connect=lambda: cast("driver.Connection", _kombu.Connection(redis_url)),
+        exchange="celeryev",
+        buffer=held,
+        gaps=gaps.Gaps(),
+        broker=Availability(time.monotonic),
+        metrics=Metrics(),
+        backoff=Backoff(random.random),
+    )
+    receiver = RedisReceiver(surroundings, clock=lambda: next(ticks))
+    receiver.start()
+    eventually(lambda: receiver.connected)
+
+    pipeline = client.pipeline(transaction=False)
+    for task_id in TASKS[:5000]:
+        pipeline.publish("/0.celeryev/task.multi", json.dumps(wrapped(body(uuid=task_id))))
+    pipeline.execute()
+    receiver.pause()
+
+    receiver.join()
+    held.close()
+    assert sum(1 for _ in iter(lambda: held.take(0), None)) == 5000
 
 
 def test_garbage_between_good_events_is_set_aside_and_the_good_ones_land(

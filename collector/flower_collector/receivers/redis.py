@@ -29,7 +29,7 @@ JUDGED_WITHIN = 10.0
 """Seconds after which a gap is noted even though the stream has not been looked at."""
 
 FAREWELL = 2.0
-"""Seconds in which the server should confirm the end of the subscription."""
+"""Seconds of silence after which the server is not expected to confirm the subscription or its end any more."""
 
 
 class RedisReceiver(Receiver):
@@ -94,10 +94,12 @@ class RedisReceiver(Receiver):
                 raise ConnectionError(f"no answer for {SILENCE_ALLOWED:.0f} s")
 
     def _await(self, subscription: driver.Subscription, confirmation: str) -> None:
-        """Read until the server confirms; what was published before its confirmation comes before it."""
+        """Read until the server confirms; what was published before its confirmation comes before it, however much."""
         until = self._clock() + FAREWELL
-        while self._read(subscription) != confirmation:
-            if self._clock() > until:
+        while (said := self._read(subscription)) != confirmation:
+            if said is not None:
+                until = self._clock() + FAREWELL
+            elif self._clock() > until:
                 raise ConnectionError(f"no confirmation of {confirmation}")
 
     def _read(self, subscription: driver.Subscription) -> str | None:
