@@ -1,7 +1,8 @@
-"""The JSON in which kombu's own transports (Redis, filesystem, memory, …) carry a message, opened without kombu.
+"""What a message comes in where its broker knows nothing of headers: opened without kombu.
 
-kombu's class unpacks compressed bodies while it is being built, before any check of ours; this reads four fields. The
-format is `kombu.transport.virtual.base.Message`.
+Mostly the JSON of kombu's own transports (Redis, filesystem, memory, …), whose format is
+`kombu.transport.virtual.base.Message`. kombu's class unpacks compressed bodies while it is being built, before any
+check of ours; this reads four fields. An entry of our add-on's stream has the same as fields of its own.
 """
 
 import base64
@@ -58,6 +59,27 @@ def opened_mapping(payload: Mapping[str, object], *, origin: Origin, received_at
         return _message(msgspec.convert(payload, _Envelope), origin, received_at, tag)
     except (ValueError, RecursionError):
         return _faulty(ascii(payload).encode(), Reason.ENVELOPE, origin, received_at, tag)
+
+
+def opened_entry(fields: Mapping[bytes, bytes], origin: Origin, received_at: datetime, tag: int = 0) -> Message:
+    """The same for an entry of a stream, as `flower_worker` adds it."""
+    body = fields.get(b"body")
+    if body is None:
+        return _faulty(ascii(fields).encode()[: gate.MAX_BODY], Reason.ENVELOPE, origin, received_at, tag)
+    return Message(
+        body=body,
+        content_type=_text(fields, b"content-type"),
+        content_encoding=_text(fields, b"content-encoding"),
+        compression="",
+        routing_key=_text(fields, b"routing-key"),
+        received_at=received_at,
+        origin=origin,
+        tag=tag,
+    )
+
+
+def _text(fields: Mapping[bytes, bytes], name: bytes) -> str:
+    return fields.get(name, b"").decode(errors="replace")
 
 
 def _message(envelope: _Envelope, origin: Origin, received_at: datetime, tag: int = 0) -> Message:

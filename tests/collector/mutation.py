@@ -29,6 +29,8 @@ _PIECES = (
     b"\xed\xa0\x80", b"", b"7", b"{}", b'"text"',
 )  # fmt: skip
 
+_HARMED, _KEPT = 0.2, 0.7
+
 
 def mutated(chance: random.Random) -> Iterator[bytes]:
     """One input after the other, for as long as they are asked for."""
@@ -37,6 +39,23 @@ def mutated(chance: random.Random) -> Iterator[bytes]:
         for _ in range(chance.randint(1, 3)):
             change(content, chance)
         yield bytes(content)
+
+
+def mutated_entry(content: bytes, chance: random.Random) -> dict[bytes, bytes]:
+    """An entry of the add-on's stream with this body, some of whose fields are changed, missing or strange."""
+    entry = {
+        b"body": content,
+        b"content-type": b"application/json",
+        b"content-encoding": b"utf-8",
+        b"routing-key": b"x",
+    }
+    for name in list(entry):
+        if chance.random() < _HARMED:
+            changed = bytearray(entry.pop(name))
+            change(changed, chance)
+            if chance.random() < _KEPT:
+                entry[name] = bytes(changed)
+    return entry
 
 
 def change(content: bytearray, chance: random.Random) -> None:

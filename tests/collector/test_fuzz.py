@@ -5,9 +5,9 @@ from itertools import islice
 
 import pytest
 from tests.collector import mutation
-from tests.collector.messages import message
+from tests.collector.messages import NOON, message
 
-from flower_collector import gate
+from flower_collector import envelope, gate
 
 
 def test_mutated_messages_are_answered_within_bounds(pytestconfig: pytest.Config) -> None:
@@ -21,3 +21,17 @@ def test_mutated_messages_are_answered_within_bounds(pytestconfig: pytest.Config
         aside += bool(opened.aside)
 
     assert min(landed, aside) > 5_000
+
+
+def test_mutated_entries_of_a_stream_are_answered_within_bounds(pytestconfig: pytest.Config) -> None:
+    chance = random.Random(pytestconfig.getoption("randomly_seed"))
+    origin = message(b"").origin
+    landed = aside = 0
+
+    for content in islice(mutation.mutated(chance), 10_000):
+        opened = gate.open_message(envelope.opened_entry(mutation.mutated_entry(content, chance), origin, NOON))
+        mutation.check(opened)
+        landed += bool(opened.tasks or opened.workers)
+        aside += bool(opened.aside)
+
+    assert min(landed, aside) > 500

@@ -1,6 +1,6 @@
 """A million mutated messages through the gate and into the log's lines: no exception escapes.
 
-As many in the envelope that Redis has around them, and through redaction.
+As many in the envelope that Redis has around them, and as entries of the add-on's stream, and through redaction.
 """
 
 import json
@@ -39,7 +39,8 @@ def test_a_million_mutated_messages_are_answered(chance: random.Random) -> None:
 
 
 @pytest.mark.faults
-def test_mutated_envelopes_are_answered_and_redacted(chance: random.Random) -> None:
+@pytest.mark.parametrize("form", ["envelope", "entry"])
+def test_mutated_envelopes_are_answered_and_redacted(chance: random.Random, form: str) -> None:
     """The envelope itself is mutated, and what is in it; the redaction never fails on what the gate lets in."""
     rules = redaction.of(CollectorSettings(broker="memory://", redact=("password",), redact_values="[0-9]{4}"))
     assert rules is not None
@@ -47,10 +48,14 @@ def test_mutated_envelopes_are_answered_and_redacted(chance: random.Random) -> N
     landed = 0
 
     for content in islice(mutation.mutated(chance), INPUTS):
-        data = bytearray(json.dumps(wrapped(content)).encode())
-        if chance.random() < HARMED:
-            mutation.change(data, chance)
-        opened = gate.open_message(envelope.opened(bytes(data), origin=origin, received_at=NOON))
+        if form == "entry":
+            given = envelope.opened_entry(mutation.mutated_entry(content, chance), origin, NOON)
+        else:
+            data = bytearray(json.dumps(wrapped(content)).encode())
+            if chance.random() < HARMED:
+                mutation.change(data, chance)
+            given = envelope.opened(bytes(data), origin=origin, received_at=NOON)
+        opened = gate.open_message(given)
         mutation.check(opened)
         for task in opened.tasks:
             rules.fields(task.fields)  # what `event` would catch, hide and log

@@ -16,13 +16,10 @@ from uuid import uuid4
 import structlog
 from redis import exceptions
 
-from flower_collector import driver, gaps, promise
+from flower_collector import driver, envelope, gaps, promise
 from flower_collector.availability import Availability
-from flower_collector.message import Message
-from flower_collector.reasons import Reason
 from flower_collector.receivers import consumer_group, entries
 from flower_collector.receivers.consumer_group import ConsumerGroup, Hole, Page
-from flower_collector.receivers.entries import Entry
 from flower_collector.receivers.holding import Holding
 from flower_collector.receivers.receiver import Receiver, Surroundings
 from flower_store import losses
@@ -237,7 +234,8 @@ class StreamReceiver(Receiver):
             # Delivered to us again, after the group was set back; the first delivery is still to be committed.
             if entry.id not in self._holding:
                 self._around.metrics.messages.inc()
-                self._around.buffer.put(self._message(entry))
+                tag, now = self._holding.take(entry.id), self._around.now()
+                self._around.buffer.put(envelope.opened_entry(entry.fields, self._holding, now, tag))
 
     def _note_hole(self, hole: Hole) -> None:
         recorded = threading.Event()
@@ -248,21 +246,6 @@ class StreamReceiver(Receiver):
                 count=hole.events, identity=hole.identity, recorded=recorded,
             )
         )  # fmt: skip
-
-    def _message(self, entry: Entry) -> Message:
-        fields = entry.fields
-        body = fields.get(b"body")
-        return Message(
-            body=ascii(fields).encode() if body is None else body,
-            content_type=_text(fields, b"content-type"),
-            content_encoding=_text(fields, b"content-encoding"),
-            compression="",
-            routing_key=_text(fields, b"routing-key"),
-            received_at=self._around.now(),
-            origin=self._holding,
-            tag=self._holding.take(entry.id),
-            fault=Reason.ENVELOPE if body is None else None,
-        )
 
     def _acknowledge(self, group: ConsumerGroup) -> None:
         while ids := self._holding.due(ACKNOWLEDGED_AT_ONCE):
@@ -283,7 +266,3 @@ def _bound_waiting(channel: driver.RedisChannel) -> None:
     """Of the connections of this channel, none of which is open yet."""
     options = channel.pool.connection_kwargs
     options["socket_timeout"] = options.get("socket_timeout") or ANSWER_WITHIN
-
-
-def _text(fields: entries.Fields, name: bytes) -> str:
-    return fields.get(name, b"").decode(errors="replace")
