@@ -10,11 +10,11 @@ import pytest
 from psycopg import sql
 from sqlalchemy.engine import make_url
 from tests.e2e.collecting import CollectorProcess
+from tests.faults.api_process import ApiProcess
 from tests.services import celery_app
 from tests.services.redis_servers import StartRedis
 from tests.services.workers import StartWorker, Worker
 from tests.waiting import eventually
-from tests.web.serving import served
 
 from flower_api.access import rules
 from flower_api.settings import ApiSettings
@@ -34,6 +34,7 @@ ENDLESS = {"/events/stream"}
 @dataclass(frozen=True)
 class Scene:
     collector: CollectorProcess
+    api: ApiProcess
     worker: Worker
     client: httpx.Client
     routes: list[str]
@@ -47,16 +48,20 @@ def scene(tmp_path: Path, database_url: str, start_redis: StartRedis, start_work
     settings = {"FLOWER_REDACT_VALUES": rf"{REDACTED}\d", "FLOWER_RESULT_BACKEND": broker}
     collector = CollectorProcess(tmp_path, broker_url=broker, database_url=database_url, settings=settings)
     collector.start()
-    app = create_app(ApiSettings(port=0, basic_auth=(f"alice:{OWN}",)), StoreSettings(database_url=database_url))
+    users = f"alice:{OWN}"
+    app = create_app(ApiSettings(port=0, basic_auth=(users,)), StoreSettings(database_url=database_url))
     routes = sorted(path for method, path in rules.served(app.routes, root="") if method == "GET")
+    api = ApiProcess(tmp_path, database_url=database_url, settings={"FLOWER_BASIC_AUTH": users})
     try:
-        with served(app) as address, httpx.Client(base_url=address, auth=("alice", OWN), timeout=60) as client:
+        api.start()
+        with httpx.Client(base_url=api.address, auth=("alice", OWN), timeout=60) as client:
             worker = start_worker(broker, result_backend=broker, settings=CONF)
             celery = celery_app.client(broker, broker)
             celery.send_task("shop.pay", (f"{REDACTED}1",), {"currency": f"{REDACTED}2"})
             celery.send_task("tests.fail", (f"{REDACTED}3",))
-            yield Scene(collector, worker, client, routes, database_url)
+            yield Scene(collector, api, worker, client, routes, database_url)
     finally:
+        api.kill()
         collector.kill()
 
 
@@ -76,10 +81,12 @@ def test_no_secret_is_in_the_store_an_answer_a_page_or_a_log(scene: Scene) -> No
     places = answers | stored(scene.database_url) | {
         "the collector's log": scene.collector.log,
         "the collector's metrics": scene.collector.page("metrics"),
+        "the API's log": scene.api.log,
     }  # fmt: skip
     assert "kept as it is" in places["/api/workers"]
     assert "shop.pay" in places["/c/{cluster}/tasks"]
     assert "collector started" in places["the collector's log"]
+    assert "API starting" in places["the API's log"]
     for place, text in places.items():
         assert [one for one in secrets if one in text] == [], place
         assert REDACTED not in text.replace(rf"{REDACTED}\d", ""), place

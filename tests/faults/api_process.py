@@ -5,6 +5,7 @@ import os
 import signal
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from sys import executable
 
@@ -17,18 +18,27 @@ from flower_cli.embedded.process import Process
 class ApiProcess:
     """The command line's own API over one database, always on the same port."""
 
-    def __init__(self, directory: Path, *, database_url: str, name: str = "api") -> None:
+    def __init__(
+        self, directory: Path, *, database_url: str, name: str = "api", settings: Mapping[str, str] | None = None
+    ) -> None:
+        """`settings` are further `FLOWER_*` variables."""
         self._log = directory / f"{name}.log"
         self._port = process.free_port()
         self._environment = workers.environment("") | {
             "FLOWER_DATABASE_URL": database_url,
             "FLOWER_PORT": str(self._port),
+            **(settings or {}),
         }
         self._process: Process | None = None
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def log(self) -> str:
+        """What it has said so far."""
+        return self._log.read_text()
 
     def launch(self) -> None:
         command = [executable, "-m", "flower_cli.main", "api"]
