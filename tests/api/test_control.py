@@ -111,6 +111,14 @@ def test_a_page_of_another_site_can_do_nothing(
     assert (answer.status_code, answer.text) == (403, words)
 
 
+@pytest.mark.parametrize("path", ["/api/workers", "/api/tasks", "/api/v1/clusters", "/metrics", "/healthcheck"])
+def test_a_page_of_another_site_may_read_nothing(standing_api: httpx.Client, path: str) -> None:
+    asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "GET"}
+    answers = [standing_api.request(method, path, headers=asked) for method in ("GET", "OPTIONS")]
+
+    assert [name for answer in answers for name in answer.headers if name.startswith("access-control-")] == []
+
+
 def test_our_own_page_may(standing_api: httpx.Client) -> None:
     own = str(standing_api.base_url).rstrip("/")
     for headers in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": own}):
