@@ -6,7 +6,8 @@ It runs only where the gate has reason to look, so that an ordinary event pays n
 import math
 import re
 
-from flower_collector.reasons import Reason, Refused
+from flower_collector.reasons import Refused
+from flower_store.reasons import Reason
 
 MAX_DEPTH = 64
 """Levels of lists and objects in one event. Celery's own have one; a hostile 100,000 would end the stack."""

@@ -13,9 +13,10 @@ from zlib import crc32
 import msgspec
 
 from flower_collector import cleaning, probe
-from flower_collector.reasons import Reason, Refused
+from flower_collector.reasons import Refused
 from flower_store import moments
 from flower_store.events import MAX_NAME, MAX_TASK_ID, TaskEvent, WorkerEvent
+from flower_store.reasons import Reason
 
 EARLIEST = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp())
 """No Celery is older. A clock that has never been set says 1970."""

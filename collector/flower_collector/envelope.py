@@ -13,7 +13,7 @@ import msgspec
 
 from flower_collector import gate
 from flower_collector.message import Message, Origin
-from flower_collector.reasons import Reason
+from flower_store.reasons import Reason
 
 MAX_ENVELOPE = gate.MAX_BODY * 4 // 3 + 65_536
 """Bytes: a body of the largest size in base64, with room for headers."""

@@ -12,9 +12,10 @@ import msgspec
 
 from flower_collector import decoder, probe
 from flower_collector.message import Message
-from flower_collector.reasons import Reason, Refused
+from flower_collector.reasons import Refused
 from flower_store import moments
 from flower_store.events import MAX_NAME, SetAside, TaskEvent, WorkerEvent
+from flower_store.reasons import Reason
 
 MAX_BODY = 16 * 1024**2
 """Bytes of a message: what RabbitMQ 4 carries. A 1 MB exception makes an event of 2 MB, and up to 24 travel as one."""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from flower_collector.reasons import Reason
+from flower_store.reasons import Reason
 
 
 class Origin(Protocol):

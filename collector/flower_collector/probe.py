@@ -13,8 +13,9 @@ from uuid import UUID
 
 import msgspec
 
-from flower_collector.reasons import Reason, Refused
+from flower_collector.reasons import Refused
 from flower_store.events import MAX_NAME
+from flower_store.reasons import Reason
 
 TYPE = "flower-probe"
 ROUTING_KEY = "flower.probe"

@@ -17,10 +17,10 @@ from flower_collector.handover import Handover
 from flower_collector.message import Message
 from flower_collector.metrics import Metrics
 from flower_collector.probe import Echoes
-from flower_collector.reasons import Reason
 from flower_collector.redaction import Redaction
 from flower_collector.writer import Totals
 from flower_store.events import SetAside
+from flower_store.reasons import Reason
 
 log = structlog.get_logger()
 

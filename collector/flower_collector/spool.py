@@ -14,7 +14,7 @@ from pathlib import Path
 from flower_collector.gaps import Gap
 from flower_collector.losing import Losing, Loss
 from flower_collector.message import Message, Origin
-from flower_collector.reasons import Reason
+from flower_store.reasons import Reason
 
 LARGEST_CHUNK = 4 * 1024**2
 """Bytes of bodies in one transaction: some thousand messages, for which one wait on the disk is nothing."""

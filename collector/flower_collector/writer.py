@@ -18,10 +18,10 @@ from flower_collector.availability import Availability
 from flower_collector.backoff import Backoff
 from flower_collector.batcher import Batch
 from flower_collector.metrics import Metrics
-from flower_collector.reasons import Reason
 from flower_store import errors, writes
 from flower_store.events import Event, SetAside, TaskEvent, WorkerEvent
 from flower_store.fold import Folded
+from flower_store.reasons import Reason
 
 log = structlog.get_logger()
 

@@ -56,6 +56,12 @@ OPTIONS = frozenset({
 PEEK = "peek_queue"
 """The kind that shows what waits in a queue, to whoever asked alone; who looked stays in the log."""
 
+ERROR_GROUP = "error_group"
+"""The kind that says what becomes of a group of errors, which the API does itself."""
+
+KINDS = (*sorted(CONTROL), SEND, APPLY_ASYNC, APPLY, ABORT, PURGE, PEEK, ERROR_GROUP, LOOKUP)
+"""Every kind of a cluster's commands."""
+
 LONGEST_WAIT = timedelta(minutes=10)
 """How long a result is waited for, at most."""
 

@@ -9,12 +9,15 @@ UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 RULE: Final = "must be a time such as 2026-11-24T10:00:00Z, -15m, -6h, -2d, today, yesterday or now"
 
-_RELATIVE = re.compile(r"-(\d{1,9}(?:\.\d{1,6})?)(ms|[smhd])")
-_LONGEST = 100 * 365 * UNITS["d"]
+TOO_LONG_AGO: Final = "must be at most 36500d (100 years) ago"
+OUT_OF_RANGE: Final = "must lie in the years 1 to 9999, in UTC"
+
+_RELATIVE = re.compile(r"-([0-9]+(?:\.[0-9]+)?)(ms|[smhd])")
+_LONGEST = 36_500 * UNITS["d"]
 
 
 class BadTime(ValueError):
-    """The text names no time."""
+    """The text names no time; the message is the rule that it breaks."""
 
 
 def parse(text: str, now: datetime) -> datetime:
@@ -34,7 +37,7 @@ def parse(text: str, now: datetime) -> datetime:
 
 def _ago(now: datetime, seconds: float) -> datetime:
     if seconds > _LONGEST:
-        raise BadTime(RULE)
+        raise BadTime(TOO_LONG_AGO)
     return now - timedelta(seconds=seconds)
 
 
@@ -42,5 +45,7 @@ def _absolute(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
+    except ValueError:
         raise BadTime(RULE) from None
+    except OverflowError:
+        raise BadTime(OUT_OF_RANGE) from None

@@ -177,6 +177,25 @@ def test_collectors_say_what_they_promise(api: httpx.Client, writer: Writer) -> 
     ]
 
 
+def test_collectors_are_paged_whatever_beats_meanwhile(api: httpx.Client, writer: Writer) -> None:
+    instances = [Instance(id=uuid4(), hostname=f"h{number}", pid=7, version="3", promise="") for number in range(5)]
+    for instance in instances:
+        writer.beat(instance, stored=0, aside=0, lag=None)
+
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
+    while len(seen) < 99:
+        page = get(api, "collectors", limit=2, **cursor)
+        seen += [one["hostname"] for one in page["collectors"]]
+        for instance in instances:
+            writer.beat(instance, stored=1, aside=0, lag=None)
+        if page["next"] is None:
+            break
+        cursor = {"after": page["next"]}
+
+    assert seen == ["h4", "h3", "h2", "h1", "h0"]
+
+
 def test_input_that_was_set_aside_can_be_looked_at(api: httpx.Client, writer: Writer) -> None:
     bodies = [b"plain", b"\xff\x00", "é".encode()]
     writer.write([], [], [aside("no_id", body) for body in bodies])
@@ -191,6 +210,7 @@ def test_input_that_was_set_aside_can_be_looked_at(api: httpx.Client, writer: Wr
     assert first["counts"] == {"no_id": 3, "not_json": 1}
     assert second["next"] is None
     assert [one["reason"] for one in get(api, "set-aside", reason="not_json")["messages"]] == ["not_json"]
+    assert len(get(api, "set-aside", reason="not_json,no_id")["messages"]) == 4  # no_id: of another build
 
 
 @pytest.mark.parametrize(
@@ -198,10 +218,15 @@ def test_input_that_was_set_aside_can_be_looked_at(api: httpx.Client, writer: Wr
     [
         ("gaps?frm=2026-01-01", 400, "did you mean 'from'"),
         ("gaps?from=someday", 400, "from"),
+        ("gaps?from=now&until=-1h", 400, "from: must be earlier than until"),
+        ("gaps?until=-99999999999d", 400, "until: must be at most 36500d (100 years) ago"),
         ("gaps?after=x", 400, "is not a cursor"),
         ("gaps?limit=0", 400, "limit"),
         ("completeness?from=2026-01-02&until=2026-01-01", 400, "earlier than until"),
         ("set-aside?limit=101", 400, "limit"),
+        ("set-aside?reason=not_json,foo", 400, "reason: 'foo' is none of content_type, content_encoding, "),
+        ("commands?kind=foo", 400, "kind: 'foo' is none of add_consumer, autoscale, "),
+        ("collectors?after=x", 400, "after: is not a cursor"),
         ("collectors?from=now", 400, "unknown argument"),
     ],
 )
@@ -213,6 +238,27 @@ def test_what_cannot_be_read_is_a_problem_that_says_so(
     assert answer.headers["content-type"] == "application/problem+json"
     assert (answer.status_code, answer.json()["status"]) == (status, status)
     assert detail in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("address", ["completeness", "errors", "names", "queues/q/history", "series", "workers"])
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ("from=-400000d", "from: must be at most 36500d (100 years) ago"),
+        ("from=2999-01-01", "from: must be earlier than now, where no until is given"),
+        ("until=0001-01-01", "until: must lie in the years 2 to 9998, in UTC"),
+        ("until=-5x", "until: must be a time such as 2026-11-24T10:00:00Z, -15m, "),
+        ("from=9999-12-31T23:00:00Z&until=9999-12-31T23:59:59.9Z", "until: must lie in the years 2 to 9998"),
+        ("from=0001-12-31&until=0002-01-01", "from: must lie in the years 2 to 9998"),
+    ],
+)
+def test_an_interval_that_cannot_be_is_told_by_end_and_rule(
+    standing_api: httpx.Client, address: str, query: str, detail: str
+) -> None:
+    answer = standing_api.get(f"{HERE}/{address}?{query}")
+
+    assert answer.status_code == 400
+    assert answer.json()["detail"].startswith(detail)
 
 
 def test_a_cluster_that_is_not_there_is_a_problem(standing_api: httpx.Client) -> None:

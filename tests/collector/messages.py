@@ -5,7 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from flower_collector.message import Message, Origin, Unacknowledged
-from flower_collector.reasons import Reason
+from flower_store.reasons import Reason
 
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=3)
 """Of a day that is still kept, whenever the tests run: events older than --retention-events are told, not stored."""

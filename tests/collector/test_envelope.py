@@ -7,7 +7,7 @@ from tests.collector.messages import NOON, wrapped
 
 from flower_collector import envelope
 from flower_collector.message import Message, Unacknowledged
-from flower_collector.reasons import Reason
+from flower_store.reasons import Reason
 
 ORIGIN = Unacknowledged()
 BODY = b'{"type": "x"}'

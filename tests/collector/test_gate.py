@@ -9,8 +9,8 @@ import pytest
 from tests.collector.messages import NOON, TASK, body, fields, message
 
 from flower_collector import cleaning, gate
-from flower_collector.reasons import Reason
 from flower_store.events import MAX_NAME, MAX_TASK_ID
+from flower_store.reasons import Reason
 
 MESSAGES = [
     pytest.param(b"not JSON", Reason.NOT_JSON, id="not JSON"),

@@ -18,9 +18,9 @@ from flower_collector import spools
 from flower_collector.gaps import Gap
 from flower_collector.losing import Loss
 from flower_collector.message import Message, Unacknowledged
-from flower_collector.reasons import Reason
 from flower_collector.spool import Spool
 from flower_store import losses
+from flower_store.reasons import Reason
 
 MIB = 1024**2
 ORIGIN = Unacknowledged()

@@ -40,25 +40,33 @@ class Collector(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Collectors(msgspec.Struct, frozen=True, kw_only=True):
-    """Collectors of a cluster, the one heard of last first."""
+    """Collectors of a cluster, the one that started last first; `next` is the cursor of the page behind, null on the
+    last one.
+    """
 
     collectors: list[Collector]
+    next: str | None
 
 
 @get(
     "/collectors",
-    responses=parameters.answered(Collectors, "the collectors heard of last"),
+    responses=parameters.answered(Collectors, "collectors, the one that started last first"),
     summary="Who collects",
     tags=["completeness"],
 )
 async def list_collectors(
-    slug: FromPath[str], reads: NamedDependency[Reads], *, limit: parameters.Limit = 20
+    slug: FromPath[str],
+    reads: NamedDependency[Reads],
+    *,
+    after: parameters.After = None,
+    limit: parameters.Limit = 20,
 ) -> Collectors:
     """What each collector promises and how far it is."""
+    place = parameters.cursor(after)
     cluster = await reads.cluster(slug)
     async with reads.connect() as connection:
-        found = await clusters.collectors(connection, cluster.id, limit=limit)
-    return Collectors(collectors=[_collector(one) for one in found])
+        page = await clusters.collector_page(connection, cluster.id, after=place, limit=limit)
+    return Collectors(collectors=[_collector(one) for one in page.items], next=page.next)
 
 
 def _collector(record: CollectorRecord) -> Collector:

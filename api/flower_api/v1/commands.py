@@ -9,7 +9,7 @@ from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.exceptions import ClientException, HTTPException, NotFoundException
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, FromQuery, JSONBody, PathParameter, QueryParameter
+from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
 
 from flower_api import asker, bodies
 from flower_api.access import permissions
@@ -71,16 +71,17 @@ async def list_commands(
     slug: FromPath[str],
     reads: NamedDependency[Reads],
     *,
-    kind: FromQuery[str | None] = None,
+    kind: Annotated[
+        str | None, QueryParameter(name="kind", description=f"comma: or; {', '.join(outbox.KINDS)}")
+    ] = None,
     after: parameters.After = None,
     limit: parameters.Limit = 50,
 ) -> Commands:
-    """All, or those of one kind. Lookups of results are kept for ten minutes, under the kind `result` alone."""
+    """All, or those of some kinds. Lookups of results are kept for ten minutes, told where `result` is asked for."""
+    place, kinds = parameters.cursor(after), parameters.choices("kind", kind, outbox.KINDS)
     cluster = await reads.cluster(slug)
-    place = parameters.cursor(after)
-    wanted = None if kind is None else kind.replace("\0", "")
     async with reads.connect() as connection:
-        page = await commands.page(connection, cluster.id, kind=wanted, after=place, limit=limit)
+        page = await commands.page(connection, cluster.id, kinds=kinds, after=place, limit=limit)
     return Commands(commands=[_command(one) for one in page.items], next=page.next)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar import Request, Response, get, patch
 from litestar.di import NamedDependency
-from litestar.exceptions import ClientException, NotFoundException
+from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
 
 from flower_api import asker, bodies
@@ -109,12 +109,12 @@ async def list_errors(
     """All groups, or those of some statuses, with what they did in the last day or in the interval."""
     chosen = shapes.chosen(Group, fields)
     begin, end = parameters.interval(since, until, longest=LONGEST)
-    place, statuses = parameters.cursor(after), _statuses(status)
+    place, statuses = parameters.cursor(after), parameters.choices("status", status, groups.STATUSES)
     cluster = await reads.cluster(slug)
     async with reads.connect() as connection:
         page = await error_groups.page(
             connection,
-            Wanted(cluster_id=cluster.id, statuses=statuses),
+            Wanted(cluster_id=cluster.id, statuses=statuses or None),
             begin,
             end,
             sort=sort,
@@ -190,16 +190,6 @@ async def _over_time(reads: Reads, cluster_id: int, group_id: int, begin: dateti
         series=[Failed(at=at, count=count) for at, count in series[group_id]],
         **msgspec.structs.asdict(_group(found)),
     )
-
-
-def _statuses(given: str | None) -> list[str] | None:
-    if given is None:
-        return None
-    wanted = [part.strip() for part in given.split(",") if part.strip()]
-    for part in wanted:
-        if part not in groups.STATUSES:
-            raise ClientException(f"status: {part!r} is none of {', '.join(groups.STATUSES)}")
-    return wanted or None
 
 
 def _unknown(group_id: int) -> NotFoundException:

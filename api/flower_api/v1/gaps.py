@@ -1,6 +1,6 @@
 """`/api/v1/clusters/…/gaps`: when events were, or may have been, lost, and why."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 from litestar import get
@@ -59,13 +59,14 @@ async def list_gaps(
     limit: parameters.Limit = 50,
 ) -> Gaps:
     """All gaps, or those that touch an interval."""
+    begin, end = parameters.times(since, until, datetime.now(UTC))
     cluster = await reads.cluster(slug)
     async with reads.connect() as connection:
         page = await gaps.gaps(
             connection,
             cluster.id,
-            since=parameters.time("from", since),
-            until=parameters.time("until", until),
+            since=begin,
+            until=end,
             after=parameters.cursor(after),
             limit=limit,
         )

@@ -1,5 +1,6 @@
-"""What many of our addresses take, declared once: a time from and until, a cursor, a length."""
+"""What many of our addresses take, declared once: a time from and until, a cursor, a length, some of several words."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -16,6 +17,7 @@ MOST = 500
 LONGEST = 1_000
 """Characters of a name or an id in an argument; Celery's own are shorter by far."""
 
+_FIRST, _LAST = datetime(2, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 _TIME = "RFC 3339, without a zone it is UTC; or -15m, -6h, -2d, today, yesterday, now"
 Since = Annotated[str | None, QueryParameter(name="from", description=_TIME)]
 Until = Annotated[str | None, QueryParameter(name="until", description=_TIME)]
@@ -63,20 +65,29 @@ def window(
 ) -> tuple[datetime, datetime]:
     """The interval that is meant: by default the last day; a beginning alone runs to now."""
     now = now or datetime.now(UTC)
-    end = time("until", until, now) or now
-    begin = time("from", since, now) or _before(end, length)
+    begin, end = times(since, until, now)
+    end = _steppable("until", end or now)
+    begin = _steppable("from", begin or end - length)
     if begin >= end:
-        raise ClientException("from: must be earlier than until")
+        raise ClientException("from: must be earlier than now, where no until is given")
     if longest is not None and end - begin > longest:
         raise ClientException(f"from: must be at most {longest.days} days before until")
     return begin, end
 
 
-def _before(end: datetime, length: timedelta) -> datetime:
-    try:
-        return end - length
-    except OverflowError:
-        raise ClientException(f"until: {timewords.RULE}") from None
+def times(since: str | None, until: str | None, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """The ends of an interval that may be open."""
+    begin, end = time("from", since, now), time("until", until, now)
+    if begin is not None and end is not None and begin >= end:
+        raise ClientException("from: must be earlier than until")
+    return begin, end
+
+
+def _steppable(name: str, at: datetime) -> datetime:
+    """A time that can be moved to the beginning or the end of its step, of a week at most."""
+    if not _FIRST <= at < _LAST:
+        raise ClientException(f"{name}: must lie in the years {_FIRST.year} to {_LAST.year - 1}, in UTC")
+    return at
 
 
 def text(name: str, value: str | None, *, longest: int = LONGEST) -> str | None:
@@ -90,6 +101,15 @@ def text(name: str, value: str | None, *, longest: int = LONGEST) -> str | None:
     if len(value) > longest:
         raise ClientException(f"{name}: must have at most {longest:,} characters")
     return value
+
+
+def choices(name: str, given: str | None, known: Collection[str]) -> tuple[str, ...]:
+    """Words of a bounded set, commas between; none where none is given."""
+    wanted = tuple(part.strip() for part in (given or "").split(",") if part.strip())
+    for part in wanted:
+        if part not in known:
+            raise ClientException(f"{name}: {part[:LONGEST]!r} is none of {', '.join(known)}")
+    return wanted
 
 
 def interval(

@@ -18,7 +18,9 @@ def selected(
     *,
     q: Annotated[str | None, QueryParameter(name="q", description="a search, as on the page: docs/api.md")] = None,
     marked: Annotated[str | None, QueryParameter(name="is", description=f"comma: or; {', '.join(query.IS)}")] = None,
-    in_state: Annotated[str | None, QueryParameter(name="state", description="comma: or")] = None,
+    in_state: Annotated[
+        str | None, QueryParameter(name="state", description=f"comma: or; {', '.join(states.ALL)}")
+    ] = None,
     name: FromQuery[str | None] = None,
     worker: FromQuery[str | None] = None,
     queue: FromQuery[str | None] = None,
@@ -27,9 +29,7 @@ def selected(
 ) -> TaskSelection:
     """All tasks, or those that match; `name`, `worker` and `queue` take `*` at their end for a beginning."""
     now = datetime.now(UTC)
-    begin, end = parameters.time("from", since, now), parameters.time("until", until, now)
-    if begin is not None and end is not None and begin >= end:
-        raise ClientException("from: must be earlier than until")
+    begin, end = parameters.times(since, until, now)
     terms = [
         _choices("is", marked and marked.lower(), query.IS),
         _choices("state", in_state and in_state.upper(), states.ALL),
@@ -54,10 +54,7 @@ def _parsed(text: str | None, begin: datetime | None, end: datetime, now: dateti
 
 
 def _choices(key: str, given: str | None, known: tuple[str, ...]) -> Query | None:
-    wanted = tuple(part.strip() for part in (given or "").split(",") if part.strip())
-    for part in wanted:
-        if part not in known:
-            raise ClientException(f"{key}: {part!r} is none of {', '.join(known)}")
+    wanted = parameters.choices(key, given, known)
     return Has(key, tuple(map(Value, wanted))) if wanted else None
 
 

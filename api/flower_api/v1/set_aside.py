@@ -8,11 +8,12 @@ from typing import Annotated
 import msgspec
 from litestar import get
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromPath, QueryParameter
 
 from flower_api.reads import Reads
 from flower_api.v1 import parameters
 from flower_store.reads import gaps
+from flower_store.reasons import Reason
 from flower_store.records import SetAsideRecord
 
 MOST = 100
@@ -53,16 +54,17 @@ async def list_set_aside(
     slug: FromPath[str],
     reads: NamedDependency[Reads],
     *,
-    reason: FromQuery[str | None] = None,
+    reason: Annotated[str | None, QueryParameter(name="reason", description="comma: or; a reason of `counts`")] = None,
     before: Annotated[int | None, QueryParameter(name="before", ge=1, le=2**62)] = None,
     limit: Annotated[int, QueryParameter(name="limit", ge=1, le=MOST)] = 20,
 ) -> SetAside:
-    """The newest, of all reasons or of one; a bounded number is kept."""
+    """The newest, of all reasons or of some; a bounded number is kept."""
     cluster = await reads.cluster(slug)
-    wanted = None if reason is None else reason.replace("\0", "")
     async with reads.connect() as connection:
         counts = await gaps.set_aside_counts(connection, cluster.id)
-        found = await gaps.set_aside(connection, cluster.id, reason=wanted, before=before, limit=limit + 1)
+        # Another build's collector may know further reasons.
+        wanted = parameters.choices("reason", reason, [*Reason, *(one for one in counts if one not in set(Reason))])
+        found = await gaps.set_aside(connection, cluster.id, reasons=wanted, before=before, limit=limit + 1)
     shown = found[:limit]
     return SetAside(
         counts=counts, messages=[_message(one) for one in shown], next=shown[-1].id if len(found) > limit else None

@@ -23,7 +23,7 @@ DEFECT = "command defect"
 WAITING = frozenset({outbox.APPLY, outbox.LOOKUP})
 """Kinds that may wait for a task's end."""
 
-KINDS = outbox.CONTROL | {outbox.SEND, outbox.APPLY_ASYNC, outbox.ABORT, outbox.PURGE, outbox.PEEK} | WAITING
+KINDS = frozenset(outbox.KINDS) - {outbox.ERROR_GROUP}
 
 _CAUSES: Mapping[type[Exception], str] = {
     results.Unsupported: "no_backend",

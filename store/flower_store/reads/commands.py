@@ -1,6 +1,6 @@
 """Commands: one by its id, and the log of all, the newest first."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -45,15 +45,15 @@ async def page(
     connection: AsyncConnection,
     cluster_id: int,
     *,
-    kind: str | None = None,
+    kinds: Collection[str] = (),
     after: Cursor | None = None,
     limit: int = 50,
 ) -> Page[CommandRecord]:
-    """The log, the newest first; lookups, which are no part of it, only where they are asked for by kind."""
+    """The log, the newest first; lookups, which are no part of it, only where they are asked for by their kind."""
     statement = (
         select(*_COLUMNS, literal(None).label("answer"))
         .select_from(_FROM)
-        .where(_M.cluster_id == cluster_id, _M.kind == kind if kind else _M.kind != outbox.LOOKUP)
+        .where(_M.cluster_id == cluster_id, _M.kind.in_(kinds) if kinds else _M.kind != outbox.LOOKUP)
         .order_by(_M.asked_at.desc(), _M.id.desc())
         .limit(limit + 1)
     )

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, Subquery, func, literal, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from flower_store import notices, tables
+from flower_store import notices, outbox, tables
 from flower_store.cursors import Cursor
 from flower_store.reads import buckets, names, task_rows
 from flower_store.records import Page
@@ -133,7 +133,7 @@ async def set_status(
     parameters = {
         "cluster": cluster_id, "group": group_id, "status": status, "actor": actor, "origin": origin,
         "reason": reason, "target": json.dumps({"error_group": group_id}),
-        "arguments": json.dumps({"status": status}), "channel": notices.CHANNEL,
+        "arguments": json.dumps({"status": status}), "channel": notices.CHANNEL, "kind": outbox.ERROR_GROUP,
     }  # fmt: skip
     found = (await connection.execute(_SET_STATUS, parameters)).first()
     await connection.commit()
@@ -221,7 +221,7 @@ WITH there AS (
 ), logged AS (
   INSERT INTO command (cluster_id, kind, target, arguments, actor, origin, reason, expires_at, claimed_at, ended_at,
     outcome, reply)
-  SELECT :cluster, 'error_group', CAST(:target AS jsonb), CAST(:arguments AS jsonb), :actor, :origin, :reason, now(),
+  SELECT :cluster, :kind, CAST(:target AS jsonb), CAST(:arguments AS jsonb), :actor, :origin, :reason, now(),
     now(), now(), 'done', jsonb_build_object('before', status)
   FROM changing RETURNING pg_notify(:channel, CAST(:cluster AS text))
 )

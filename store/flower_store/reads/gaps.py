@@ -1,6 +1,6 @@
 """What is missing from the history: gaps, what the audit misses, and input that was set aside."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -189,13 +189,16 @@ async def set_aside(
     connection: AsyncConnection,
     cluster_id: int,
     *,
-    reason: str | None = None,
+    reasons: Sequence[str] = (),
     before: int | None = None,
     limit: int = 20,
 ) -> list[SetAsideRecord]:
-    """Input that was set aside, the newest first; `before` is the id of the last one of the page before."""
+    """Input that was set aside, of all reasons or of these, the newest first.
+
+    `before` is the id of the last one of the page before.
+    """
     conditions: list[ColumnElement[bool]] = [_S.cluster_id == cluster_id]
-    conditions += [] if reason is None else [_S.reason == reason]
+    conditions += [_S.reason.in_(reasons)] if reasons else []
     conditions += [] if before is None else [_S.id < before]
     rows = await connection.execute(
         select(_S.id, _S.received_at, _S.reason, _S.detail, _S.routing_key, _S.content_type, _S.body)
