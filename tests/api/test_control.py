@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from tests.api import serving
+from tests.api import serving, written
 from tests.api.test_gate import WORDS, asked_from
 from tests.api.written import WORKER, a_heartbeat
 
@@ -252,6 +252,21 @@ def test_what_a_task_is_sent_with_is_gone_once_it_is_taken(
     assert answer.json() == {"task-id": "t"}
     assert json.loads(taken[0].payload or "") == {"args": ["hunter2"], "kwargs": {}, "options": {"queue": "q"}}
     assert "hunter2" not in str(query("SELECT to_jsonb(command) FROM command"))
+
+
+@pytest.mark.usefixtures("alive")
+def test_a_task_is_sent_the_way_that_such_tasks_went_last_unless_the_request_says_one(
+    api: httpx.Client, store: StoreSettings
+) -> None:
+    answered = Ending(outcome=outbox.DONE, reply={"task": "t"}, answer='{"task-id": "t"}')
+    with collecting(store, lambda _: answered) as taken:
+        written.into(store, "default", [written.an_event("sent", "s", 0, name="t", queue="mail", routing_key="mail")])
+        for body in ({}, {"queue": "q"}, {"routing_key": "k"}, {"queue": None}):
+            api.post("/api/task/send-task/t", json=body)
+        api.post("/api/task/send-task/unknown")
+
+    way = {"route": {"queue": "mail", "exchange": "", "routing_key": ""}}
+    assert [one.arguments for one in taken] == [way, {}, {}, way, {}]
 
 
 HOSTILE: Sequence[tuple[str, dict[str, str], int]] = (

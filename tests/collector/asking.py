@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.waiting import eventually
 
 from flower_store import database, outbox
-from flower_store.reads import commands
+from flower_store.reads import commands, routes
 from flower_store.records import CommandRecord
 from flower_store.settings import StoreSettings
 
@@ -43,6 +43,9 @@ class Asker:
         assert issued.heard, "no collector lives"
         eventually(lambda: self.read(issued.id).ended_at)
         return self.read(issued.id)
+
+    def route(self, name: str) -> routes.Route | None:
+        return self._run(lambda connection: routes.last(connection, 1, name))
 
     def _run(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         async def run() -> T:

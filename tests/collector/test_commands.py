@@ -1,7 +1,8 @@
 """Commands of the outbox, executed by a real collector at a real broker with real workers."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 
 import pytest
 from tests.collector.asking import Asker, published
@@ -11,6 +12,7 @@ from tests.services.workers import StartWorker, Worker
 from tests.waiting import eventually
 
 from flower_collector.service import Collector
+from flower_store.reads.routes import Route
 from flower_store.settings import StoreSettings
 
 Launch = Callable[..., Collector]
@@ -115,3 +117,69 @@ def test_what_rabbitmq_refuses_is_not_told_as_sent(ask: Asker, broker: str) -> N
     refusing = broker.startswith("amqp")
     assert sent.status == ("failed" if refusing else "done")
     assert not refusing or "invalid expiration" in str(sent.reply)
+
+
+QUORUM = {"task_default_queue": "mail", "task_default_queue_type": "quorum"}
+TOPIC = {
+    "task_default_queue": "mail", "task_default_exchange": "letters", "task_default_exchange_type": "topic",
+    "task_default_routing_key": "letters.in",
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("collector")
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        pytest.param(QUORUM, Route("mail"), id="quorum"),
+        pytest.param(TOPIC, Route("mail", "letters", "letters.in"), id="topic"),
+    ],
+)
+def test_a_task_goes_the_way_that_such_tasks_went(
+    broker: str,
+    redis_url: str,
+    start_worker: StartWorker,
+    ask: Asker,
+    *,
+    settings: Mapping[str, object],
+    expected: Route,
+) -> None:
+    """No --app says that they go to `mail`, and a declaration of `mail` as a classic queue would be refused."""
+    start_worker(broker, result_backend=redis_url, concurrency=1, queues=("mail",), settings=settings)
+    celery_app.client(broker, settings=settings).send_task("tests.add", (1, 1))
+    eventually(lambda: ask.route("tests.add") == expected)
+    usual, patient = {"route": asdict(expected)}, {"timeout": 60}
+
+    sent = ask.ended(
+        "apply", target={"name": "tests.add", "task": "a"}, arguments=usual | patient, payload=published([2, 3])
+    )
+    named = ask.ended(
+        "apply", target={"name": "tests.add", "task": "b"}, arguments=patient, payload=published([3, 3], queue="mail")
+    )
+
+    assert json.loads(sent.answer or "") == {"task-id": "a", "state": "SUCCESS", "result": 5}
+    assert sent.arguments["route"] == asdict(expected)
+    assert json.loads(named.answer or "") == {"task-id": "b", "state": "SUCCESS", "result": 6}
+
+
+def test_a_queue_that_is_gone_is_made_and_what_nobody_is_bound_for_is_refused(
+    collector: Collector, broker: str, ask: Asker
+) -> None:
+    eventually(collector.ready)
+    client = celery_app.client(broker)
+    with client.connection_for_write() as connection:
+        connection.channel().exchange_declare("empty", type="topic")
+    lost = {"route": asdict(Route("gone", "empty", "x"))}
+
+    made = ask.ended(
+        "send_task", target={"name": "t", "task": "m"}, arguments={"route": asdict(Route("new"))}, payload=published([])
+    )
+    unbound = ask.ended("send_task", target={"name": "t", "task": "u"}, arguments=lost, payload=published([]))
+
+    assert made.status == "done"
+    with client.connection_for_read() as connection:
+        assert connection.SimpleQueue("new").get(timeout=30).headers["id"] == "m"
+    if broker.startswith("amqp"):
+        assert unbound.status == "failed"
+        assert "no queue is bound there any more" in str(unbound.reply)
+    else:  # its transport knows queues alone
+        assert unbound.status == "done"

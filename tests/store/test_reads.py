@@ -1,6 +1,7 @@
 """What the API reads: whole, distinct, in order, and bounded."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
@@ -14,7 +15,7 @@ from tests.store.conftest import Query
 
 from flower_store import cursors, database, errors, factories, losses, notices
 from flower_store.factories import NOON, a_success, an_event
-from flower_store.reads import clusters, gaps, series, task_counts, tasks, workers
+from flower_store.reads import clusters, gaps, routes, series, task_counts, tasks, workers
 from flower_store.reads.task_query import TaskQuery
 from flower_store.records import Count
 from flower_store.settings import StoreSettings
@@ -294,3 +295,40 @@ def test_a_read_that_takes_too_long_is_a_timeout(database_url: str) -> None:
 def test_a_word_that_is_no_cursor_is_refused(token: str) -> None:
     with pytest.raises(cursors.BadCursor):
         cursors.parse(token)
+
+
+def test_the_way_of_a_name_is_that_of_its_newest_task_sent_or_its_workers_only_queue(
+    settings: StoreSettings, writer: Writer, query: Query
+) -> None:
+    def last(name: str) -> routes.Route | None:
+        return read(settings, lambda connection: routes.last(connection, writer.cluster_id, name))
+
+    writer.write(
+        [
+            an_event("sent", 1, task_id=IDS[0], name="app.told", queue="old", exchange="", routing_key="old"),
+            an_event("sent", 2, task_id=IDS[1], name="app.told", queue="mail", exchange="", routing_key="true"),
+            an_event("received", 3, task_id=IDS[2], name="app.told"),
+            an_event("sent", 4, task_id=IDS[3], name="app.topic", queue="q", exchange="letters", routing_key="a.b"),
+            an_event("received", 5, task_id=IDS[4], name="app.mute", worker="celery@one"),
+        ],
+        [],
+    )
+
+    def consumed(*queues: str) -> None:
+        reply = json.dumps([{"name": name} for name in queues])
+        query("DELETE FROM worker_reply RETURNING method")
+        query(
+            "INSERT INTO worker_reply (worker_id, method, reply, replied_at) "
+            f"SELECT id, 'active_queues', '{reply}', now() FROM worker WHERE hostname = 'celery@one' RETURNING method"
+        )
+
+    assert last("app.told") == routes.Route("true")
+    assert last("app.topic") == routes.Route("q", "letters", "a.b")
+    assert last("app.nobody") is None
+    assert last("app.mute") is None
+    consumed("only")
+    assert last("app.mute") == routes.Route("only")
+    consumed("one", "two")
+    assert last("app.mute") is None
+    consumed()
+    assert last("app.mute") is None

@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from flower_api.flower2 import answers, arguments, asking, task_options
 from flower_api.flower2.asking import AnyRequest, Asking, Message
 from flower_api.flower2.tasks import trailing
 from flower_store import outbox
+from flower_store.reads import routes
 from flower_store.records import CommandRecord
 
 _DATE = "%Y-%m-%d %H:%M:%S.%f"
@@ -131,6 +132,8 @@ async def _send(
     # Made here, so that whoever gets no answer can still find out what became of it.
     task = str(uuid.uuid4()) if chosen is None else asking.task_id(chosen)
     task_options.check(body.options, sent_as_given=kind == outbox.SEND)
+    if all(body.options.get(one) is None for one in ("queue", "exchange", "routing_key")):
+        given = {**given, **await _usual_way(ask, name)}
     record = await ask.ask(
         kind,
         target={"name": name, "task": task},
@@ -139,6 +142,13 @@ async def _send(
         reply_within=reply_within,
     )
     return ask.answer(record, lambda _: Response(_answer(record, task), status_code=200, media_type=answers.JSON))
+
+
+async def _usual_way(ask: Asking, name: str) -> Mapping[str, object]:
+    """How such tasks went last, for a collector whose application does not say how they go."""
+    async with ask.reads.connect() as connection:
+        route = await routes.last(connection, ask.cluster.id, name)
+    return {} if route is None else {"route": asdict(route)}
 
 
 def _answer(record: CommandRecord, task: str) -> bytes:

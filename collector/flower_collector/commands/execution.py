@@ -106,7 +106,7 @@ class Execution:
             self._lookups.check()
         with line.opened(self._app, self._kind) as opened:
             self._in_time(claim)
-            sending.send(self._app, claim, opened)
+            sending.send(self._app, claim, opened, kind=self._kind)
         # From here on it is done, whatever the backend says.
         answer = self._after(claim, task_id)
         return Ending(outcome=outbox.DONE, reply={"task": task_id}, answer=json.dumps(answer))

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from amqp.exceptions import PreconditionFailed
+from amqp.exceptions import ChannelError, PreconditionFailed
 
-from flower_collector import app, driver, secrets
+from flower_collector import app, secrets
 from flower_collector.cleaning import Cleaner
-from flower_collector.commands import line
+from flower_collector.commands import line, routing
 from flower_collector.reasons import Refused
 from flower_collector.redaction import Redaction
 from flower_store import outbox
@@ -18,6 +18,9 @@ from flower_store.claims import Claim
 
 _DATE = "%Y-%m-%d %H:%M:%S.%f"
 """Flower's form of times in options; without a zone they are in the application's."""
+
+_NO_ROUTE = 312
+"""AMQP's code of a message that is given back because no queue is bound for it."""
 
 MAX_SHOWN = 8_192
 """Characters of arguments that the log keeps."""
@@ -37,7 +40,7 @@ def published(claim: Claim) -> Published:
     return Published(**json.loads(claim.payload or "{}"))
 
 
-def send(cluster: app.App, claim: Claim, opened: tuple[driver.Connection, driver.AmqpChannel]) -> None:
+def send(cluster: app.App, claim: Claim, opened: routing.Opened, *, kind: str) -> None:
     """Publish the task, under the id that the command names.
 
     Raises whatever Celery makes of the options, and ValueError where RabbitMQ refuses one: it tells that in the place
@@ -47,6 +50,7 @@ def send(cluster: app.App, claim: Claim, opened: tuple[driver.Connection, driver
     options = {name: value for name, value in what.options.items() if name in outbox.OPTIONS}
     if claim.kind != outbox.SEND:
         options |= _normalized(options)
+    options |= routing.destination(cluster, claim, options, opened, kind=kind)
     producer = line.producer(opened[1])
     try:
         cast("Any", cluster).send_task(
@@ -63,6 +67,8 @@ def send(cluster: app.App, claim: Claim, opened: tuple[driver.Connection, driver
             return
         if isinstance(error, PreconditionFailed):
             raise ValueError(str(error)) from error  # noqa: TRY004 - a value that the broker refuses
+        if isinstance(error, ChannelError) and error.reply_code == _NO_ROUTE:
+            raise ValueError(f"{error}: no queue is bound there any more, so name one") from error
         raise
 
 
