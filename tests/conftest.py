@@ -4,6 +4,7 @@ A test that asks for one of them is no unit test and is marked `service`; `./run
 Tests marked `faults` take minutes and lie in tests/faults; only `--faults` (`./run test-faults`) runs them.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,9 @@ pytest_plugins = (
 SERVICES = frozenset({"browser", "postgres_url", "rabbitmq", "redis_session_url", "start_redis", "start_worker"})
 
 
+A_SLOW_TEST = 20
+"""Tests that take as long as one that is marked `slow`, roughly."""
+
 FAULTS = Path(__file__).with_name("faults")
 
 
@@ -51,6 +55,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             raise pytest.UsageError(f"{item.nodeid} is marked `faults`: ./run test-faults looks in tests/faults alone")
     if not config.getoption("--faults"):
         _leave_out_long_ones(config, items)
+    _begin_with_long_files(items)
 
 
 def _leave_out_long_ones(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -58,3 +63,11 @@ def _leave_out_long_ones(config: pytest.Config, items: list[pytest.Item]) -> Non
     long = [item for item in items if item.get_closest_marker("faults")]
     items[:] = [item for item in items if item not in long]
     config.hook.pytest_deselected(items=long)
+
+
+def _begin_with_long_files(items: list[pytest.Item]) -> None:
+    """A file is run by one process: a long one that comes last would keep the others waiting."""
+    weights: Counter[Path] = Counter()
+    for item in items:
+        weights[item.path] += A_SLOW_TEST if item.get_closest_marker("slow") else 1
+    items.sort(key=lambda item: -weights[item.path])

@@ -2,11 +2,15 @@
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TypeVar
 
 T = TypeVar("T")
 
 GENEROUS = 60.0
+
+PATIENT = timedelta(seconds=60)
+"""For a read of the database: on a machine that stands still for seconds none of them is a time-out."""
 
 
 def eventually(ask: Callable[[], T], *, within: float = GENEROUS) -> T:

@@ -6,6 +6,7 @@ import httpx
 import psycopg
 import pytest
 from tests.api import serving, written
+from tests.waiting import PATIENT
 
 from flower_store.settings import StoreSettings
 from flower_store.writes import Writer
@@ -13,7 +14,7 @@ from flower_store.writes import Writer
 
 @pytest.fixture
 def store(database_url: str) -> StoreSettings:
-    return StoreSettings(database_url=database_url)
+    return StoreSettings(database_url=database_url, database_read_timeout=PATIENT)
 
 
 @pytest.fixture
@@ -51,7 +52,8 @@ def standing_store(postgres_url: str, migrated_template: str) -> StoreSettings:
     """A database for tests that only read: the cluster `default` is empty, others are filled by who needs them."""
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE standing TEMPLATE {migrated_template}".encode())
-    store = StoreSettings(database_url=f"{postgres_url.rpartition('/')[0]}/standing")
+    address = f"{postgres_url.rpartition('/')[0]}/standing"
+    store = StoreSettings(database_url=address, database_read_timeout=PATIENT)
     written.into(store, "default", [])
     return store
 

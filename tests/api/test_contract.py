@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.api import serving
+from tests.waiting import PATIENT
 
 from flower_store.factories import NOON, a_heartbeat, a_success, an_event
 from flower_store.settings import StoreSettings
@@ -18,7 +19,9 @@ TASK = "0190aaaa-bbbb-4ccc-8ddd-eeeeffff0001"
 
 @pytest.mark.slow
 def test_no_answer_differs_from_the_reference(database_url: str, tmp_path: Path) -> None:
-    store = StoreSettings(database_url=database_url)  # its own: commands are among what is asked
+    store = StoreSettings(
+        database_url=database_url, database_read_timeout=PATIENT
+    )  # its own: commands are among what is asked
     writer = Writer(store, cluster="default")
     writer.connect()
     writer.ensure_partitions(NOON)

@@ -35,7 +35,8 @@ def slow(request: pytest.FixtureRequest) -> Iterator[str]:
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
         ended.set()
-        thread.join(10)
+        with socket.create_connection(listening.getsockname()):  # who was given up before it came is still awaited
+            thread.join(60)
         assert not thread.is_alive()
 
 

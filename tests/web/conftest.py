@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from tests.waiting import PATIENT
 from tests.web import scene
 
 from flower_api.server import Server
@@ -16,7 +17,7 @@ from flower_web.app import create_app
 
 @pytest.fixture
 def store(database_url: str) -> StoreSettings:
-    return StoreSettings(database_url=database_url)
+    return StoreSettings(database_url=database_url, database_read_timeout=PATIENT)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import httpx
 import psycopg
 import pytest
 from tests.api import written
+from tests.waiting import PATIENT
 
 from flower_api.access import rules
 from flower_api.app import create_app as create_api
@@ -83,7 +84,7 @@ def house(postgres_url: str, migrated_template: str) -> Iterator[tuple[httpx.Cli
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE matrix TEMPLATE {migrated_template}".encode())
     url = f"{postgres_url.rpartition('/')[0]}/matrix"
-    store = StoreSettings(database_url=url)
+    store = StoreSettings(database_url=url, database_read_timeout=PATIENT)
     for cluster in ("default", "other"):
         written.into(store, cluster, written.a_run("t", "shop.pay"))
     server, ready = Server(create_app(SETTINGS, store), SETTINGS), threading.Event()
