@@ -15,7 +15,7 @@ from bench.load import content
 from bench.stage import servers
 from bench.stage.options import Options
 from bench.stage.report import Report
-from flower_store import copying, rows
+from flower_store import copying, repeats, rows
 from flower_store.events import TaskEvent
 from flower_store.factories import NOON, a_success, an_event
 from flower_store.settings import StoreSettings
@@ -62,7 +62,7 @@ def copied(connection: psycopg.Connection, events: Sequence[TaskEvent]) -> float
     began = time.perf_counter()
     for batch in batches(events):
         with connection.transaction(), connection.cursor() as cursor:
-            lines = [rows.event_row(event, *rows.logged(event, 1, IDS), 1, 1) for event in batch]
+            lines = [rows.event_row(event, *rows.logged(event, 1, IDS, repeats.Sent()), 1) for event in batch]
             copying.send(cursor, b"COPY bare FROM STDIN (FORMAT BINARY)", lines)
     return len(events) / (time.perf_counter() - began)
 

@@ -91,14 +91,16 @@ WHERE state = 'STARTED' AND seen_at < (SELECT max(seen_at) FROM task) - interval
 
 _EVENTS = """
 task AS t, LATERAL (VALUES
-  (t.sent_at, t.sent_clock, 0, 0, 1, json_build_array(t.args, t.kwargs, t.routing_key)::text, 'task-sent'),
+  (t.sent_at, t.sent_clock, 0, 0, 1, json_build_array(t.routing_key, t.args, t.kwargs)::text, 'task-sent'),
   (t.received_at, t.received_clock, t.received_worker_id, 100 + t.received_worker_id, 2,
-    json_build_array(t.args, t.kwargs)::text, 'task-received'),
+    CASE WHEN date_trunc('day', t.received_at, 'UTC') = date_trunc('day', t.sent_at, 'UTC')
+      THEN (extract(epoch FROM t.received_at - t.sent_at) * 1000000)::bigint::text
+      ELSE json_build_array(t.args, t.kwargs)::text END, 'task-received'),
   (t.yielded_at, t.yielded_clock, t.yielded_worker_id, t.yielded_pid, 8,
     json_build_array(t.yielded_exception, t.yielded_traceback)::text, 'task-retried'),
   (t.started_at, t.started_clock, t.started_worker_id, t.started_pid, 3, '', 'task-started'),
   (t.succeeded_at, t.succeeded_clock, t.succeeded_worker_id, 100 + t.worker_id, 4,
-    json_build_array(t.result, t.runtime)::text, 'task-succeeded'),
+    json_build_array(t.runtime, t.result)::text, 'task-succeeded'),
   (t.failed_at, t.failed_clock, t.failed_worker_id, 100 + t.worker_id, 5,
     json_build_array(t.exception, t.traceback)::text, 'task-failed'),
   (t.revoked_at, t.revoked_clock, t.revoked_worker_id, 100 + t.worker_id, 7, '[false,null,false]', 'task-revoked')
@@ -108,8 +110,8 @@ WHERE e.at IS NOT NULL
 """Four a task; those of retried tasks lack their first attempt's start."""
 
 LOG = f"""
-INSERT INTO task_event (at, clock, task_id, digest, worker_id, pid, lag, name_id, cluster_id, type, fields)
-SELECT e.at, e.clock, t.id, t.sent_digest, e.worker_id, e.pid, 0.1, t.name_id, 1, e.type, e.fields FROM {_EVENTS}
+INSERT INTO task_event (at, clock, task_id, digest, worker_id, pid, lag, name_id, type, fields)
+SELECT e.at, e.clock, t.id, t.sent_digest, e.worker_id, e.pid, 0.1, t.name_id, e.type, e.fields FROM {_EVENTS}
 """
 
 ROLLUP = f"""

@@ -62,7 +62,7 @@ def audit(
         beats = _take(connection, store.cluster_id, grace)
         found = _intervals(connection, beats)
         forgotten = _forget(connection, {worker_id for worker_id, _ in beats})
-        counted = _explained(connection, store.cluster_id, _counted(connection, store.cluster_id, found))
+        counted = _explained(connection, store.cluster_id, _counted(connection, found))
         _keep(connection, store.cluster_id, counted)
         corrected = _again(connection, store.cluster_id, again_for)
     return Audited(sum(map(len, beats.values())), sum(one.missing for one in counted), corrected, forgotten)
@@ -120,7 +120,7 @@ def _processes(connection: psycopg.Connection, who: Iterable[Who]) -> dict[Who, 
     }  # fmt: skip
 
 
-def _counted(connection: psycopg.Connection, cluster_id: int, found: Sequence[Interval]) -> list[Interval]:
+def _counted(connection: psycopg.Connection, found: Sequence[Interval]) -> list[Interval]:
     """The intervals with what the log holds of them, and those of which it holds nothing at all marked as such.
 
     Those that take too long to count are left out, or nothing would ever be audited again.
@@ -136,7 +136,7 @@ def _counted(connection: psycopg.Connection, cluster_id: int, found: Sequence[In
         try:
             with connection.transaction():
                 connection.execute(_NOT_LONG)
-                rows = connection.execute(_COUNT, (*columns, cluster_id, since, until, SLACK, SLACK)).fetchall()
+                rows = connection.execute(_COUNT, (*columns, columns[0], since, until, SLACK, SLACK)).fetchall()
         except psycopg.errors.QueryCanceled:
             continue
         seen = {position: (started, others) for position, started, others in rows}
@@ -215,7 +215,7 @@ def _again(connection: psycopg.Connection, cluster_id: int, within: timedelta) -
     if not due:
         return 0
     # A gap is known a few seconds after it, and may be known only now.
-    now = _explained(connection, cluster_id, _counted(connection, cluster_id, due))
+    now = _explained(connection, cluster_id, _counted(connection, due))
     before = {one.id: one for one in due}
     _store(connection, cluster_id, now)
     connection.execute(_DROP_GAPS, (cluster_id, within))
@@ -291,7 +291,8 @@ WITH i AS (
   SELECT * FROM unnest(%s::integer[], %s::integer[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[])
   WITH ORDINALITY AS i (worker_id, pid, clock_from, clock_to, began_at, ended_at, position)
 ), e AS (
-  SELECT worker_id, pid, clock, at, type FROM task_event WHERE cluster_id = %s AND at BETWEEN %s AND %s AND clock > 0
+  SELECT worker_id, pid, clock, at, type FROM task_event
+  WHERE worker_id = ANY(%s) AND at BETWEEN %s AND %s AND clock > 0
 )
 SELECT i.position, count(DISTINCT e.clock) FILTER (WHERE e.type = 3), count(*)
 FROM i JOIN e ON e.worker_id = i.worker_id AND e.pid = i.pid AND e.clock > i.clock_from AND e.clock < i.clock_to

@@ -2,10 +2,11 @@
 
 Where an event of Celery's has exactly the fields that its type has, their values alone are kept, in a fixed order
 and without a tail of usual values; the name stands in a column of its own. Anything else is a JSON object with all
-of its fields. No fields are the empty text.
+of its fields. No fields are the empty text. A number stands in the place of fields that the task's sent event has told
+(`repeats.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -41,13 +42,13 @@ _ALIKE = {"root_id": "", "routing_key": "queue"}
 
 _USUAL: Mapping[int, Mapping[str, object]] = {
     event_types.SENT: {
-        "args": None, "kwargs": None, "queue": None, "routing_key": _SAME, "root_id": _SAME, "retries": 0,
+        "queue": None, "args": "()", "kwargs": "{}", "routing_key": _SAME, "root_id": _SAME, "retries": 0,
         "exchange": "", "parent_id": None, "eta": None, "expires": None,
     },
     event_types.RECEIVED: {
-        "args": None, "kwargs": None, "root_id": _SAME, "retries": 0, "parent_id": None, "eta": None, "expires": None,
+        "args": "()", "kwargs": "{}", "root_id": _SAME, "retries": 0, "parent_id": None, "eta": None, "expires": None,
     },
-    event_types.SUCCEEDED: {"result": None, "runtime": None},
+    event_types.SUCCEEDED: {"runtime": None, "result": "None"},
     event_types.FAILED: {"exception": None, "traceback": None},
     event_types.RETRIED: {"exception": None, "traceback": None},
     event_types.REVOKED: {"terminated": None, "signum": None, "expired": None},
@@ -83,12 +84,19 @@ def encoded(fields: Mapping[str, object]) -> bytes:
     return _encode(fields)
 
 
-def unpacked(code: int, task_id: str, name: str | None, text: str | bytes) -> dict[str, object]:
-    """The fields again; `name` is what the row's own column tells."""
-    value: dict[str, object] | list[object] = msgspec.json.decode(text) if text else {}
+def unpacked(
+    code: int, task_id: str, name: str | None, text: str | bytes, *, sent: str | None = None
+) -> dict[str, object]:
+    """The fields again; `name` is what the row's own column tells, `sent` the text of the sent event that is meant."""
+    value: dict[str, object] | list[object] | int = msgspec.json.decode(text) if text else {}
     if isinstance(value, dict):
         return value
     layout = _LAYOUTS[code]
+    if isinstance(value, int):
+        if sent is None:
+            raise ValueError(f"the sent event {value} microseconds before is not there")
+        told = unpacked(event_types.SENT, task_id, name, sent)
+        return {field: told[field] for field in ("name", *layout.names)}
     whole = [*value, *layout.usual[len(value) :]]
     fields = dict(zip(layout.names, whole, strict=True))
     if code in NAMED:
@@ -99,15 +107,31 @@ def unpacked(code: int, task_id: str, name: str | None, text: str | bytes) -> di
     return fields
 
 
+def fits(code: int, fields: Mapping[str, object]) -> bool:
+    """Whether these are exactly the fields of Celery's own event."""
+    return _LAYOUTS[code].fits(fields)
+
+
+def order(code: int) -> Sequence[str]:
+    """The fields of Celery's own event but for its name, in the order of their values."""
+    return _LAYOUTS[code].names
+
+
+def is_list(text: str | bytes) -> bool:
+    """Whether the values alone are kept."""
+    return text[:1] in ("[", b"[")
+
+
 def has_eta(code: int, text: str | bytes) -> bool:
-    """Whether these fields of a sent or received event tell a time before which the task must not begin."""
-    if not text:
-        return False
-    if text[:1] in ("[", b"["):
+    """Whether these fields of a sent or received event tell a time before which the task must not begin.
+
+    Of a received one that repeats the sent one, which says it, they do not.
+    """
+    if is_list(text):
         values = _split(text)
         place = _ETA[code]
         return place < len(values) and values[place] != _NULL
-    return unpacked(code, "", None, text).get("eta") is not None
+    return text[:1] in ("{", b"{") and unpacked(code, "", None, text).get("eta") is not None
 
 
 def _shorten(layout: _Layout, values: list[object], task_id: str, fields: Mapping[str, object]) -> bool:

@@ -156,7 +156,7 @@ def _days(settings: RetentionSettings) -> list[_Kind]:
 def _kinds(settings: RetentionSettings) -> list[_Kind]:
     history = settings.retention_history
     kinds = (
-        _Kind("events", "task_event_default", _RECEIVED, settings.retention_events),
+        _Kind("events", "task_event_default", _RECEIVED, settings.retention_events, condition=_NOT_REPEATED),
         _Kind("samples", "queue_sample_default", "at", settings.retention_samples),
         *(_Kind("tasks", "task", "seen_at", settings.retention_tasks, True, old) for old in _OLD_TASKS),
         _Kind("failed", "task", "seen_at", settings.retention_failed, True, _OLD_FAILURES),
@@ -178,6 +178,12 @@ def _kinds(settings: RetentionSettings) -> list[_Kind]:
 
 # In the default partition are those whose own time says nothing.
 _RECEIVED: LiteralString = "(at + make_interval(secs => lag))"
+
+# What a received event repeats goes after it (`repeats.py`), at the next look.
+_NOT_REPEATED: LiteralString = """
+NOT (type = 1 AND EXISTS (SELECT FROM task_event_default AS other
+  WHERE other.task_id = task_event_default.task_id AND other.type = 2 AND other.fields ~ '^-?[0-9]'))
+"""
 
 # A task waits for its ETA without a sound: it is not old before that.
 _OLD: LiteralString = "last_at < %(cutoff)s AND (due_at IS NULL OR due_at < %(cutoff)s) AND state = "

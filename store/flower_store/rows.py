@@ -7,7 +7,7 @@ driver, took a third of the writing time.
 from collections.abc import Callable, Mapping
 from struct import Struct
 
-from flower_store import copying, dimensions, event_types, fold, ids, moments, packing, registers
+from flower_store import copying, dimensions, event_types, fold, ids, moments, packing, registers, repeats
 from flower_store.copying import NULL
 from flower_store.counting import Logged
 from flower_store.events import TaskEvent
@@ -18,12 +18,12 @@ TASK_COLUMNS = (
     *(column for register in registers.ALL for column in register.columns),
 )  # fmt: skip
 EVENT_COLUMNS = (
-    "at", "clock", "task_id", "digest", "worker_id", "pid", "lag", "name_id", "cluster_id", "type", "fields",
+    "at", "clock", "task_id", "digest", "worker_id", "pid", "lag", "name_id", "type", "fields",
 )  # fmt: skip
 
 _TASK = copying.row(len(TASK_COLUMNS))
 _times = Struct(">iqiqiq").pack
-_event = Struct(">hiqiqiqiiiiiiifiiihihi").pack
+_event = Struct(">hiqiqiqiiiiiiifiiihi").pack
 _key = Struct(">iqiqii").pack
 _key_by_retries = Struct(">iiiqiqii").pack
 _EPOCH = moments.POSTGRES_EPOCH
@@ -83,10 +83,11 @@ def task_row(task_id: str, folded: Folded, found: Ids) -> tuple[bytes, bytes]:
     return key, b"".join(pieces)
 
 
-def logged(event: TaskEvent, name_id: int, found: Ids) -> tuple[Logged, bytes]:
+def logged(event: TaskEvent, name_id: int, found: Ids, sent: repeats.Sent) -> tuple[Logged, bytes]:
     """What counts of an event, and its packed fields. It counts under its own name, or else under the task's.
 
-    Whoever is not among the named by small ids (its name was one too many) is told by the fields.
+    Whoever is not among the named by small ids (its name was one too many) is told by the fields. `sent` are the task's
+    sent events so far.
     """
     code = event_types.CODES.get(event.type) or found.types[event.type]
     worker = 0 if code == event_types.SENT else found.workers[event.hostname]
@@ -97,21 +98,26 @@ def logged(event: TaskEvent, name_id: int, found: Ids) -> tuple[Logged, bytes]:
         name = fold.text(fields, "name")
         if name:
             name_id = found.names[name]
-            named = name_id != overflow["name"]
+            named = name_id != overflow["name"] and name is fields["name"]
     if code == overflow["type"] or (worker and worker == overflow["worker"]):
-        fields = {**fields, **_hidden(event, code, overflow)}
-    packed = packing.packed(code, event.task_id, fields, named=named)
+        packed = packing.packed(code, event.task_id, {**fields, **_hidden(event, code, overflow)}, named=named)
+    elif code == event_types.RECEIVED and named and (repeated := sent.repeated(event, name_id)) is not None:
+        packed = repeated
+    else:
+        packed = packing.packed(code, event.task_id, fields, named=named)
+        if code == event_types.SENT:
+            packed = sent.added(event, name_id, packed)
     return Logged(event.micros, event.digest, code, worker, name_id, eta), packed
 
 
-def event_row(event: TaskEvent, row: Logged, packed: bytes, cluster_id: int, task_id: int) -> bytes:
+def event_row(event: TaskEvent, row: Logged, packed: bytes, task_id: int) -> bytes:
     """One row for `task_event`; `task_id` is the number of the task's row, not its id at Celery."""
     at = event.micros
     lag = (event.received - at) / moments.SECOND
     return (
         _event(
-            11, 8, at - _EPOCH, 8, event.clock, 8, task_id, 4, row.digest, 4, row.worker_id, 4, event.pid, 4, lag,
-            4, row.name_id, 2, cluster_id, 2, row.code, len(packed),
+            10, 8, at - _EPOCH, 8, event.clock, 8, task_id, 4, row.digest, 4, row.worker_id, 4, event.pid, 4, lag,
+            4, row.name_id, 2, row.code, len(packed),
         )
         + packed
     )  # fmt: skip

@@ -276,7 +276,8 @@ task_look = Table(
     comment="unfinished tasks that were looked up in the result backend, and when they are to be again",
 )
 
-# In an order without padding, and without a null, whose bitmap would cost eight bytes a row.
+# In an order without padding, and without a null, whose bitmap would cost eight bytes a row. No cluster: workers and
+# names are of one, and two bytes more are eight in a row without fields.
 task_event = Table(
     "task_event",
     metadata,
@@ -288,9 +289,8 @@ task_event = Table(
     Column("pid", Integer, nullable=False),
     Column("lag", REAL, nullable=False, comment="seconds from its time to the collector that received it"),
     Column("name_id", Integer, nullable=False, comment="under which the event counts; 0: it was not known yet"),
-    Column("cluster_id", SmallInteger, nullable=False),
     Column("type", SmallInteger, nullable=False, comment="id of event_type"),
-    Column("fields", Text, nullable=False, comment="everything else that the event carries (packing.py)"),
+    Column("fields", Text, nullable=False, comment="everything else that the event carries (packing.py, repeats.py)"),
     postgresql_partition_by="RANGE (at)",
     comment="every task event as it came, once (batch.py), append-only, a partition a day",
 )

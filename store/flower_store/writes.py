@@ -401,7 +401,10 @@ _GAP = """
 INSERT INTO gap (cluster_id, started_at, ended_at, reason, detail, count, at_least, identity)
 SELECT %(cluster)s, CASE WHEN %(since_stored)s THEN coalesce((
     -- By the minutes first: the log has no index by which its last event before a time is found.
-    SELECT max(at) FROM task_event WHERE cluster_id = %(cluster)s AND at < %(from)s AND at >= (
+    SELECT max(at) FROM task_event WHERE (
+      worker_id IN (SELECT id FROM worker WHERE cluster_id = %(cluster)s)
+      OR name_id IN (SELECT id FROM task_name WHERE cluster_id = %(cluster)s)
+    ) AND at < %(from)s AND at >= (
       SELECT min(bucket) FROM (
         SELECT DISTINCT bucket FROM rollup_1m WHERE cluster_id = %(cluster)s AND bucket < %(from)s
         ORDER BY bucket DESC LIMIT 2

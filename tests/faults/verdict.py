@@ -48,7 +48,9 @@ IDS = {
 
 LOG = """
 SELECT e.at, t.key, e.type AS code, k.name AS type, w.hostname AS worker, e.pid, e.clock, e.digest,
-  n.name AS counted_under, e.name_id, t.name_id AS known_id, e.fields
+  n.name AS counted_under, e.name_id, t.name_id AS known_id, e.fields, CASE WHEN e.type = 2 AND e.fields ~ '^-?[0-9]'
+    THEN (SELECT s.fields FROM task_event s WHERE s.task_id = e.task_id AND s.type = 1 AND s.fields LIKE '[%'
+      AND s.at = e.at - e.fields::bigint * interval '1 us') END AS sent
 FROM task_event e LEFT JOIN task t ON t.id = e.task_id LEFT JOIN event_type k ON k.id = e.type
 LEFT JOIN worker w ON w.id = e.worker_id LEFT JOIN task_name n ON n.id = e.name_id
 """
@@ -137,7 +139,7 @@ def _expected_tasks(events: Iterable[TaskEvent]) -> dict[object, Row]:
 def _entry(row: Row) -> tuple[datetime, Row]:
     """One row of the log, as the model has it. Its name is the event's own, or the task's, or was not known yet."""
     try:
-        fields = packing.unpacked(row["code"], str(row["key"]), row["counted_under"], row["fields"])
+        fields = packing.unpacked(row["code"], str(row["key"]), row["counted_under"], row["fields"], sent=row["sent"])
     except ValueError:
         fields = {"undecodable": row["fields"]}
     entry = {name: row[name] for name in ("at", "key", "type", "worker", "pid", "clock", "digest")}

@@ -19,8 +19,8 @@ from flower_store import fingerprint, histograms, packing
 Key = tuple[object, ...]
 
 _LOG = """
-SELECT e.cluster_id, e.task_id, e.type, k.name, e.at, e.digest, e.name_id, e.worker_id, e.fields
-FROM task_event e LEFT JOIN event_type k ON k.id = e.type
+SELECT t.cluster_id, e.task_id, e.type, k.name, e.at, e.digest, e.name_id, e.worker_id, e.fields
+FROM task_event e LEFT JOIN task t ON t.id = e.task_id LEFT JOIN event_type k ON k.id = e.type
 """
 _MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
 

@@ -43,10 +43,12 @@ def test_fields_of_celery_s_own_events_come_back_with_any_values(changed: dict[s
 @pytest.mark.parametrize(
     ("code", "fields", "text"),
     [
-        (event_types.SENT, SENT, '["(1, 2)","{}","celery"]'),
-        (event_types.RECEIVED, RECEIVED, '["(1, 2)","{}"]'),
+        (event_types.SENT, SENT, '["celery","(1, 2)"]'),
+        (event_types.RECEIVED, RECEIVED, '["(1, 2)"]'),
+        (event_types.RECEIVED, RECEIVED | {"kwargs": "{'a': 1}"}, """["(1, 2)","{'a': 1}"]"""),
         (event_types.STARTED, {}, ""),
-        (event_types.SUCCEEDED, {"result": "3", "runtime": 0.25}, '["3",0.25]'),
+        (event_types.SUCCEEDED, {"result": "3", "runtime": 0.25}, '[0.25,"3"]'),
+        (event_types.SUCCEEDED, {"result": "None", "runtime": 0.25}, "[0.25]"),
         (event_types.SUCCEEDED, {"result": "3", "runtime": 0.25, "more": 1}, '{"result":"3","runtime":0.25,"more":1}'),
     ],
 )

@@ -118,9 +118,13 @@ def _events() -> None:
         sa.Column(
             "name_id", sa.Integer(), nullable=False, comment="under which the event counts; 0: it was not known yet"
         ),
-        sa.Column("cluster_id", sa.SmallInteger(), nullable=False),
         sa.Column("type", sa.SmallInteger(), nullable=False, comment="id of event_type"),
-        sa.Column("fields", sa.Text(), nullable=False, comment="everything else that the event carries (packing.py)"),
+        sa.Column(
+            "fields",
+            sa.Text(),
+            nullable=False,
+            comment="everything else that the event carries (packing.py, repeats.py)",
+        ),
         comment="every task event as it came, once (batch.py), append-only, a partition a day",
         postgresql_partition_by="RANGE (at)",
     )
@@ -137,7 +141,7 @@ def _events() -> None:
     op.execute(
         "INSERT INTO task_event SELECT e.at, e.clock, t.id, (e.digest % 2147483648)::integer, "
         "coalesce(e.worker_id, 0), e.pid, "
-        "extract(epoch FROM e.received_at - e.at), coalesce(t.name_id, 0), e.cluster_id, k.id, coalesce(e.fields::text, '') "
+        "extract(epoch FROM e.received_at - e.at), coalesce(t.name_id, 0), k.id, coalesce(e.fields::text, '') "
         "FROM task_event_first e JOIN task t USING (cluster_id, key) "
         "JOIN event_type k ON k.name = e.type AND (k.cluster_id IS NULL OR k.cluster_id = e.cluster_id)"
     )

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import BigInteger, ColumnElement, Select, case, cast, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from flower_store import ids, packing, states, tables
+from flower_store import event_types, ids, packing, states, tables
 from flower_store.cursors import Cursor
 from flower_store.reads import task_query, task_rows
 from flower_store.reads.task_query import TaskQuery
@@ -114,7 +115,7 @@ async def events(connection: AsyncConnection, cluster_id: int, task_id: str, *, 
     rows = await connection.execute(
         select(
             c.type, tables.event_type.c.name, c.at, tables.worker.c.hostname, c.pid, c.clock, c.lag,
-            tables.task_name.c.name, c.fields,
+            tables.task_name.c.name, c.fields, _sent_of(c),
         )
         .select_from(
             tables.task_event.outerjoin(tables.worker, tables.worker.c.id == c.worker_id)
@@ -128,6 +129,20 @@ async def events(connection: AsyncConnection, cluster_id: int, task_id: str, *, 
     return [_event(task_id, *row) for row in rows]
 
 
+def _sent_of(c: ReadOnlyColumnCollection[str, Any]) -> ColumnElement[str | None]:
+    """The packed fields of the sent event that a received one repeats (`repeats.py`)."""
+    sent = tables.task_event.alias("sent")
+    before = cast(c.fields, BigInteger) * literal_column("interval '1 microsecond'")
+    found = select(sent.c.fields).where(
+        sent.c.task_id == c.task_id,
+        sent.c.type == event_types.SENT,
+        sent.c.at == c.at - before,
+        func.left(sent.c.fields, 1) == "[",
+    )
+    repeats = (c.type == event_types.RECEIVED) & c.fields.regexp_match("^-?[0-9]")
+    return case((repeats, found.scalar_subquery()))
+
+
 def _event(  # noqa: PLR0917 - a row's columns
     task_id: str,
     code: int,
@@ -139,8 +154,9 @@ def _event(  # noqa: PLR0917 - a row's columns
     lag: float,
     name: str | None,
     text: str,
+    sent: str | None,
 ) -> EventRecord:
-    fields = packing.unpacked(code, task_id, name, text)
+    fields = packing.unpacked(code, task_id, name, text, sent=sent)
     received_at = at + timedelta(seconds=lag)
     return EventRecord(type=kind, at=at, worker=worker, pid=pid, clock=clock, received_at=received_at, fields=fields)
 
