@@ -23,6 +23,12 @@ _ESCAPED = r"\\(?:x|u00|U000000)(?:2[0de]|3\d|[46][1-9a-f]|[57][\da]|5f)"
 
 _SEPARATORS = r"[-_.\s]"
 
+_ESCAPE = r"\\(?:x[\da-f]{2}|u[\da-f]{4}|U[\da-f]{8}|[abfnrtv])?"
+_BETWEEN = rf"(?:[^\w'\"()\[\]{{}}<>,:;=\\]|[_\u115f\u1160\u3164\uffa0]|{_ESCAPE})*"
+"""What may stand between the letters of a name: all that is neither letter, digit nor part of the grammar (so whatever
+is invisible; Hangul's fillers count as letters), and any escape of Python's or JSON's. A run is read in one way only,
+but for its last escape, so that it costs no more than its length."""
+
 
 class Unclear(Exception):
     """The text is not a representation that can be taken apart safely."""
@@ -51,8 +57,8 @@ class Names:
 
 
 def _form(word: str) -> str:
-    """`api_key` also finds `apiKey` and `API--KEY`, and `password` finds `Pass Word`."""
-    return f"{_SEPARATORS}*+".join(map(re.escape, re.sub(_SEPARATORS, "", word)))
+    """`api_key` also finds `apiKey`, `API--KEY` and `api\\nkey`, and `password` finds `Pass Word`."""
+    return _BETWEEN.join(map(re.escape, re.sub(_SEPARATORS, "", word)))
 
 
 class _Scanner:

@@ -105,6 +105,21 @@ def test_separators_and_case_make_no_difference(rule: str, name: str) -> None:
     assert found["text"] == HIDDEN
 
 
+@pytest.mark.parametrize(
+    "between",
+    [
+     "\\n", "\\\\n", "\\t", "\\x00", "\\xad", "\\u200b", "\\U000e0001", "\\\\", "\u200b", "\xad", "\u2060\ufeff",
+     "\u034f", "\u3164", "\ufe0f", "/"],
+)  # fmt: skip
+def test_what_is_escaped_or_invisible_in_a_name_makes_no_difference(between: str) -> None:
+    name = between.join(("p", "ass", "word"))
+
+    found = redacted(PASSWORDS, kwargs=f"{{'a': 1, '{name}': '{SECRET}'}}", own={name: SECRET}).fields
+
+    assert found["kwargs"] == f"{{'a': 1, '{name}': [redacted]}}"
+    assert found["own"] == {name: HIDDEN}
+
+
 @pytest.mark.parametrize("pattern", ["pass*", "*pass*", "*pass"])
 def test_a_pattern_hides_no_less_than_its_word(pattern: str) -> None:
     assert redacted(CollectorSettings(redact=(pattern,)), kwargs="{'my_password': 'x', 'b': 2}").fields["kwargs"] == (
@@ -124,9 +139,9 @@ def test_a_key_that_celery_cut_counts_as_named() -> None:
 
 @st.composite
 def names(draw: st.DrawFn) -> str:
-    """One of the rules' words as somebody might write it: separators at any place, any case, within a longer name."""
+    """A rule's word as somebody might write it: separators, the invisible, any case, within a longer name."""
     word = draw(st.sampled_from(["password", "apikey"]))
-    between = st.text("_-. ", max_size=2)
+    between = st.text("_-. \n\t\x7f\xad\u200b\u2060\u034f\u3164\U000e0001\\", max_size=2)
     letters = [draw(st.sampled_from([letter, letter.upper()])) + draw(between) for letter in word]
     return draw(st.sampled_from(["", "user_", "x-"])) + "".join(letters) + draw(st.sampled_from(["", "_hint"]))
 
