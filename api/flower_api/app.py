@@ -20,7 +20,7 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 from litestar.types import ControllerRouterHandler
 
-from flower_api import health, methods, reference, stream, wire
+from flower_api import forwarded, health, methods, reference, stream, wire
 from flower_api.access import principal, rules
 from flower_api.access.entry import Entry
 from flower_api.access.guard import Guard
@@ -97,7 +97,7 @@ def create_app(
             "api_settings": _given(settings),
         },
         lifespan=[partial(_lifespan, pool=pool, listeners=(hub, endings))],
-        exception_handlers={Exception: Problems(root=settings.root, error_page=error_page).handle},
+        exception_handlers={Exception: Problems(settings, error_page=error_page).handle},
         compression_config=CompressionConfig("gzip", gzip_compress_level=5, exclude_opt_key="uncompressed"),
         openapi_config=reference.config(),
         template_config=template_config,
@@ -108,7 +108,7 @@ def create_app(
     )
     rules.check(app.routes, table, root=settings.root, optional=_WITH_ASSETS)
     app.state.hub, app.state.guard = hub, guard
-    app.asgi_handler = wire.wrapped(app.asgi_handler, log_each=settings.debug)
+    app.asgi_handler = forwarded.wrapped(wire.wrapped(app.asgi_handler, log_each=settings.debug), settings)
     return app
 
 

@@ -15,6 +15,7 @@ from litestar.handlers import BaseRouteHandler
 
 from flower_api import rules, wire
 from flower_api.access.strangers import Stranger
+from flower_api.settings import ApiSettings
 from flower_store import errors
 
 AnyRequest = Request[Any, Any, Any]
@@ -36,7 +37,9 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 class Problems:
     """Turns exceptions into responses. `error_page` makes them pages for browsers."""
 
-    def __init__(self, *, root: str, error_page: ErrorPage | None = None) -> None:
+    def __init__(self, settings: ApiSettings, *, error_page: ErrorPage | None = None) -> None:
+        root = settings.root
+        self._with_passwords = bool(settings.basic_auth)
         self._api = f"{root}/api/"
         self._native = f"{root}/api/v1/"
         self._plain = frozenset({f"{root}/tasks/datatable", f"{root}/metrics"})
@@ -61,7 +64,8 @@ class Problems:
         if self._error_page is not None and "text/html" in request.headers.get("accept", ""):
             return self._error_page(request, problem)
         # A browser's script gets none: the browser itself would ask for the password, over the page.
-        challenge = {} if "sec-fetch-mode" in request.headers else {"WWW-Authenticate": 'Basic realm="flower"'}
+        asked = self._with_passwords and "sec-fetch-mode" not in request.headers
+        challenge = {"WWW-Authenticate": 'Basic realm="flower"'} if asked else {}
         return Response(b"Access denied", status_code=problem.status, media_type="text/html", headers=challenge)
 
     def _response(self, request: AnyRequest, problem: Problem, *, headers: dict[str, str]) -> Response[Any]:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from prometheus_client import Histogram
 from prometheus_client.utils import floatToGoString
 
-from flower_api.access import grants, passwords
+from flower_api.access import grants, passwords, proxies
 from flower_api.access.oauth import options
 from flower_store.settings import SettingError, setting
 
@@ -32,6 +32,27 @@ class ApiSettings:
     )
     port: int = setting(5555, help="Port to listen on; 0 takes a free one.")
     url_prefix: str = setting("", help="Path under which everything is served, such as /flower.")
+    xheaders: bool = setting(
+        False,
+        help="Take client, scheme, host and prefix from X-Forwarded-For, -Proto, -Host, -Prefix of trusted_proxies.",
+    )
+    forwarded: bool = setting(
+        False, help="Take client, scheme and host from Forwarded (RFC 7239) of trusted_proxies, in place of xheaders."
+    )
+    trusted_proxies: tuple[str, ...] = setting(
+        (),
+        metavar="ADDRESS,NETWORK,…",
+        help="Proxies whose word is taken, such as 10.0.0.7,fd00::/8; unix is whoever comes by the Unix socket.",
+    )
+    proxy_user_header: str = setting(
+        "", metavar="HEADER", help="Header by which trusted_proxies say who somebody is, such as X-Forwarded-User."
+    )
+    proxy_email_header: str = setting(
+        "", metavar="HEADER", help="Header by which they tell the e-mail address, such as X-Forwarded-Email."
+    )
+    proxy_groups_header: str = setting(
+        "", metavar="HEADER", help="Header by which they tell groups, with commas, such as X-Forwarded-Groups."
+    )
     unauthenticated_api: bool = setting(
         False,
         help="Answer anybody who can reach the port: without it only this machine is answered.",
@@ -147,8 +168,9 @@ class ApiSettings:
         except grants.BadRule as error:
             raise SettingError("role", ",".join(self.role), str(error)) from None
         options.check(self)
+        proxies.check(self)
         if self.role and not self.access_configured:
-            rule = "gives roles to users, and there are none: see basic_auth and auth_provider"
+            rule = "gives roles to users, and there are none: see basic_auth, auth_provider and proxy_user_header"
             raise SettingError("role", ",".join(self.role), rule)
         if not (self.unauthenticated_api or self.access_configured or is_loopback(self.address)):
             rule = (
@@ -182,7 +204,12 @@ class ApiSettings:
 
     @property
     def access_configured(self) -> bool:
-        """Whether one has to come in by a login or a token."""
+        """Whether one has to come in by a login, a token, or a proxy that says who it is."""
+        return self.has_login or bool(self.proxy_user_header)
+
+    @property
+    def has_login(self) -> bool:
+        """Whether there is a page of ours to log in."""
         return bool(self.basic_auth or self.auth_provider)
 
     @property

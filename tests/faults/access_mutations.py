@@ -7,6 +7,8 @@ ACCESS = "api/flower_api/access"
 OAUTH = f"{ACCESS}/oauth"
 LOGIN = "tests/web/test_login.py"
 BY_PROVIDER = "tests/web/test_login_by_provider.py"
+PROXIES = "tests/api/test_trusted_proxies.py"
+BY_HEADER = "tests/web/test_login_by_proxy.py"
 NAMED = "tests/web/test_named_providers.py"
 
 
@@ -63,6 +65,36 @@ WEAKENED: Mapping[str, Weakened] = {
         "    if any(name in connection.headers for name in _FORWARDED) or not named_local",
         "    if not named_local",
         "tests/api/test_gate.py::test_a_proxy_on_this_machine_does_not_open_the_gate",
+    ),
+    "anybody is a trusted proxy": Weakened(
+        "api/flower_api/forwarded.py",
+        'trusted.peer(scope["client"]):',
+        '(trusted.peer(scope["client"]) or scope["client"]):',
+        f"{PROXIES}::test_a_client_that_forges_the_header_is_counted_and_logged_as_itself",
+    ),
+    "what a client wrote before its proxy counts": Weakened(
+        "api/flower_api/forwarded.py",
+        "        if not trusted.address(found):\n            break\n",
+        "",
+        f"{PROXIES}::test_what_a_client_wrote_before_the_proxy_added_its_own_is_no_way_round_the_limits",
+    ),
+    "anybody's prefix is put before our links": Weakened(
+        "api/flower_api/forwarded.py",
+        'if root and not more and said.rstrip("/") == root and',
+        "if root and not more and",
+        f"{PROXIES}::test_a_prefix_that_the_proxy_took_away_is_put_back_if_it_is_ours",
+    ),
+    "anybody may say who they are": Weakened(
+        f"{ACCESS}/by_proxy.py",
+        "if not (self._settings.proxy_user_header and proxies.of(connection.scope)):",
+        "if not self._settings.proxy_user_header:",
+        f"{BY_HEADER}::test_the_header_of_anybody_else_opens_nothing",
+    ),
+    "a second name beside the proxy's is not seen": Weakened(
+        f"{ACCESS}/by_proxy.py",
+        "    if len(values) > 1:\n",
+        "    if len(values) > 2:\n",
+        f"{BY_HEADER}::test_two_names_are_nobody_s",
     ),
     "a revoked token lives": Weakened(
         f"{ACCESS}/tokens.py",

@@ -32,7 +32,7 @@ def error_page(settings: ApiSettings) -> ErrorPage:
     """The error page of an application served under this prefix. It reads nothing: the database may be what failed."""
 
     def page(request: AnyRequest, problem: Problem) -> Response[Any]:
-        if settings.access_configured and problem.status == http.HTTPStatus.UNAUTHORIZED and _by_hand(request):
+        if settings.has_login and problem.status == http.HTTPStatus.UNAUTHORIZED and _by_hand(request):
             return Redirect(Addresses(settings.root).login(_here(request)), status_code=302)
         again = problem.status in _AGAIN
         known = _known(request, settings)

@@ -8,7 +8,7 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from flower_api.access import principal
+from flower_api.access import grants, principal
 from flower_api.access.guard import READ_ONLY
 from flower_api.access.permissions import Permission
 from flower_api.access.principal import Principal
@@ -51,7 +51,7 @@ class Visit:
             clusters=self.clusters,
             interval=interval,
             intake=self.intake,
-            user=self.who.name if self.who.form_token else "",
+            user=self.who.name if self.who.form_token and self.who.via != grants.PROXY else "",
             opened=self.who.via == principal.OPEN,
         )
 

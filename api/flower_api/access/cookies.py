@@ -45,4 +45,6 @@ class Cookies:
         return f"__Secure-{name}" if self._settings.root else f"__Host-{name}"
 
     def _secure(self, connection: Connection) -> bool:
+        if connection.scope["scheme"] == "https":
+            return True
         return not (self._settings.insecure_cookies or gate.named_local(connection.headers.get("host", "")))

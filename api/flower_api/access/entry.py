@@ -10,6 +10,7 @@ from flower_api.access import basic
 from flower_api.access import principal as principals
 from flower_api.access.admission import Admission
 from flower_api.access.basic import Passwords
+from flower_api.access.by_proxy import ByProxy
 from flower_api.access.cookies import Cookies
 from flower_api.access.grants import Identity
 from flower_api.access.guard import Connection
@@ -43,6 +44,7 @@ class Entry:
         self.limits = Limits(pool)
         self.passwords = Passwords(self._admission, self.limits)
         self.sessions = Sessions(settings, pool, self._admission, self._seal)
+        self._by_proxy = ByProxy(settings, pool, self._admission, self._seal)
         self._tokens = Tokens(pool, self._admission, self.limits)
         self.provider = self._provider(outgoing)
 
@@ -53,6 +55,9 @@ class Entry:
             return await self._tokens.principal(connection, word.strip())
         if not self._settings.access_configured:
             return self._anonymous(connection)
+        named = await self._by_proxy.principal(connection)
+        if named is not None:
+            return named
         if scheme.lower() == "basic":
             return await self.passwords.principal(connection, word.strip())
         found = await self.sessions.principal(connection)

@@ -12,6 +12,8 @@ from flower_api.access.permissions import Grant, Role
 
 BASIC = "basic"
 """The way of passwords, whose names are those of the configuration."""
+PROXY = "proxy"
+"""The way of a trusted proxy, whose word is taken for names, too."""
 _GROUP = "group:"
 _RULE = re.compile(r"(?P<role>[a-z]+)(?:/(?P<cluster>[^=]+))?=(?P<pattern>.+)")
 
@@ -41,7 +43,7 @@ class Identity:
     @property
     def words(self) -> tuple[str, ...]:
         """What patterns are about."""
-        return tuple(filter(None, (self.name, self.email) if self.way == BASIC else (self.email,)))
+        return tuple(filter(None, (self.name, self.email) if self.way in (BASIC, PROXY) else (self.email,)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,5 +87,5 @@ def _refuse(seconds: int) -> None:
 
 
 def address(connection: Connection) -> str:
-    """The address that asks. That of a proxy where one stands between: nobody else's word is taken for it."""
+    """The address that asks, as trusted proxies tell it. That of any other proxy which stands between."""
     return connection.client.host if connection.client else "local"

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hmac
 import secrets
 from datetime import timedelta
 
@@ -24,6 +25,7 @@ class Seal:
         self._configured = settings.cookie_secret
         self._pool = pool
         self._boxes: dict[str, MultiFernet] = {}
+        self._made: tuple[str, ...] = ()
         self._making = asyncio.Lock()
 
     async def closed(self, purpose: str, value: bytes) -> str:
@@ -38,6 +40,11 @@ class Seal:
         except (InvalidToken, UnicodeEncodeError):
             return None
 
+    async def token(self, purpose: str, text: str) -> str:
+        """What nobody else can tell of the text; the same on every replica, as long as the first secret is."""
+        secret = (await self._secrets())[0]
+        return hmac.new(_key(secret, purpose), text.encode(errors="surrogateescape"), "sha256").hexdigest()
+
     async def _box(self, purpose: str) -> MultiFernet:
         async with self._making:
             if purpose not in self._boxes:
@@ -46,10 +53,10 @@ class Seal:
         return self._boxes[purpose]
 
     async def _secrets(self) -> tuple[str, ...]:
-        if self._configured:
-            return self._configured
-        async with self._pool.connect() as database:
-            return (await sessions.secret(database, secrets.token_urlsafe(48)),)
+        if not (self._configured or self._made):
+            async with self._pool.connect() as database:
+                self._made = (await sessions.secret(database, secrets.token_urlsafe(48)),)
+        return self._configured or self._made
 
 
 def _key(secret: str, purpose: str) -> bytes:
