@@ -35,6 +35,7 @@ from flower_api.reads import Pool, Reads
 from flower_api.reference import ReferenceAssets
 from flower_api.settings import ApiSettings
 from flower_api.v1 import router as native
+from flower_api.v1.configured import NOTHING_KNOWN, Configured
 from flower_store import errors, notices, schema
 from flower_store.settings import StoreSettings
 
@@ -57,6 +58,7 @@ def create_app(
     template_config: TemplateConfig[JinjaTemplateEngine] | None = None,
     error_page: ErrorPage | None = None,
     reference_assets: ReferenceAssets | None = None,
+    configured: Configured = NOTHING_KNOWN,
     outgoing: httpx2.AsyncBaseTransport | None = None,
 ) -> Litestar:
     """The API, and whatever else the composition serves with it.
@@ -66,6 +68,7 @@ def create_app(
       `reads: NamedDependency[Reads]`, `hub: NamedDependency[Live]`, `api_settings: NamedDependency[ApiSettings]`.
     - `error_page` answers browsers (Accept: text/html) outside `/api/`.
     - `reference_assets` say where Swagger UI's files are served; without them `/api/docs` is not there.
+    - `configured` is what `/api/v1/settings` tells.
     - `outgoing` takes requests to a provider of logins elsewhere, in tests.
     - `app.lifespan()` raises WrongSchema where the database is of another revision; one that is away is waited for.
     """
@@ -95,6 +98,7 @@ def create_app(
             "hub": _given(hub),
             "scrape": _given(Scrape(pool, settings)),
             "api_settings": _given(settings),
+            "configured": _given(configured),
         },
         lifespan=[partial(_lifespan, pool=pool, listeners=(hub, endings))],
         exception_handlers={Exception: Problems(settings, error_page=error_page).handle},

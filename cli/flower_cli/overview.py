@@ -5,18 +5,17 @@ It ends as the commands would begin: with a refusal where one of them would refu
 
 import click
 
-from flower_cli import broker, exposure, named_database, rooms, values
+from flower_cli import broker, exposure, named_database, rooms, shown
 from flower_cli.configuration import Configuration
-from flower_cli.declarations import Declaration
 
 
 def run(configuration: Configuration) -> None:
     """Print one line a setting, and one for each that is ignored; then raise Refused for what breaks a rule."""
-    for name, declaration in configuration.declared.items():
-        given = configuration.given.get(name)
-        source = given.source if given else "default"
-        click.echo(f"{name} = {_shown(configuration, declaration)}  # {source}")
-    for ignored in configuration.ignored:
+    known = shown.of(configuration, *rooms.TITLES)
+    for one in known.settings:
+        value = "(secret)" if one.secret and one.is_set else one.value or "none"
+        click.echo(f"{one.name} = {value}  # {one.source}")
+    for ignored in known.ignored:
         click.echo(f"# {ignored.source} is ignored: {ignored.reason}")
     _check(configuration)
 
@@ -27,10 +26,3 @@ def _check(configuration: Configuration) -> None:
     exposure.check(configuration)
     named_database.check(configuration)
     broker.check(configuration)
-
-
-def _shown(configuration: Configuration, declaration: Declaration) -> str:
-    value = configuration.values.get(declaration.name, declaration.default)
-    if declaration.secret and value:
-        return "(secret)"
-    return values.text(value) or "none"

@@ -4,10 +4,11 @@ import structlog
 
 from flower_api import server
 from flower_api.settings import ApiSettings
-from flower_cli import errors, exposure, logs, named_database
+from flower_cli import errors, exposure, logs, named_database, shown
 from flower_cli.configuration import Configuration
+from flower_cli.settings import LogSettings
 from flower_store import errors as store_errors
-from flower_store.settings import SettingError
+from flower_store.settings import SettingError, StoreSettings
 from flower_web import app
 from flower_web.assets import AssetsMissing
 
@@ -22,8 +23,9 @@ def run(configuration: Configuration) -> None:
     if settings.unauthenticated_api and not settings.access_configured:
         _log.warning("everybody who reaches the port is answered: no access is configured", address=settings.address)
     store = named_database.settings(configuration)
+    configured = shown.of(configuration, ApiSettings, StoreSettings, LogSettings)
     try:
-        server.serve(app.create_app(settings, store), settings)
+        server.serve(app.create_app(settings, store, configured=configured), settings)
     except SettingError as error:
         raise configuration.refusal(error) from error
     except (store_errors.WrongSchema, AssetsMissing) as error:

@@ -12,6 +12,7 @@ from flower_api.app import create_app
 from flower_api.reference import ReferenceAssets
 from flower_api.server import Server
 from flower_api.settings import ApiSettings
+from flower_api.v1.configured import NOTHING_KNOWN, Configured
 from flower_store.settings import StoreSettings
 
 FREE_PORT = ApiSettings(port=0)
@@ -24,6 +25,7 @@ def running(
     *,
     extra_handlers: tuple[ControllerRouterHandler, ...] = (),
     reference_assets: ReferenceAssets | None = None,
+    configured: Configured = NOTHING_KNOWN,
 ) -> Generator[Server]:
     """The server, once it answers; stopped at the end."""
     app = create_app(
@@ -32,6 +34,7 @@ def running(
         extra_handlers=extra_handlers,
         extra_rules=rules.reads(*(path for one in extra_handlers for path in getattr(one, "paths", ()))),
         reference_assets=reference_assets,
+        configured=configured,
     )
     server = Server(app, settings)
     ready = threading.Event()
@@ -53,10 +56,17 @@ def client(
     *,
     extra_handlers: tuple[ControllerRouterHandler, ...] = (),
     reference_assets: ReferenceAssets | None = None,
+    configured: Configured = NOTHING_KNOWN,
 ) -> Generator[httpx.Client]:
     """A client of a running API."""
     with (
-        running(store, settings, extra_handlers=extra_handlers, reference_assets=reference_assets) as server,
+        running(
+            store,
+            settings,
+            extra_handlers=extra_handlers,
+            reference_assets=reference_assets,
+            configured=configured,
+        ) as server,
         httpx.Client(base_url=server.address, timeout=10) as opened,
     ):
         yield opened

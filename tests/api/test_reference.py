@@ -27,7 +27,7 @@ def test_every_address_of_the_api_is_in_the_reference(api: httpx.Client) -> None
         *(f"/api/v1/clusters/{{slug}}/workers/{{hostname}}{each}" for each in ("", "/history")),
         *(f"/api/v1/clusters/{{slug}}/queues{each}" for each in ("", "/{name}", "/{name}/history", "/{name}/messages")),
         *(f"/api/v1/clusters/{{slug}}/errors{each}" for each in ("", "/{group_id}")),
-        "/api/v1/tokens", "/api/v1/tokens/{token_id}", "/api/v1/views", "/api/v1/views/{view_id}",
+        "/api/v1/settings", "/api/v1/tokens", "/api/v1/tokens/{token_id}", "/api/v1/views", "/api/v1/views/{view_id}",
         "/api/queues/length",
         "/api/v1/clusters/{slug}", "/api/v1/clusters",
         "/api/task/info/{task_id}", "/api/task/types", "/api/workers", "/tasks/datatable",

@@ -27,8 +27,8 @@ PUBLIC = {
     "/api/openapi.json", "/api/docs", "/api/docs/start.js", "/static/{file_path}", "/static/dist/{file_path}",
     "/login", "/login/provider", "/logout",
 }  # fmt: skip
-OF_ALL = {"/metrics"}
-"""What tells of every cluster at once, and so needs a role in every one."""
+OF_ALL = {"/metrics": "everywhere", "/api/v1/settings": "chief"}
+"""What tells of every cluster at once, and so needs a role in every one; and who has the least that suffices."""
 LEAST = {
     "/api/worker/shutdown/{name}": "admin",
     "/api/v1/clusters/{slug}/commands": "operator",
@@ -68,14 +68,20 @@ BODIES = {
 }
 SETTINGS = ApiSettings(
     port=0,
-    basic_auth=("viewer:v", "operator:o", "admin:a", "nobody:n", "everywhere:e"),
+    basic_auth=("viewer:v", "operator:o", "admin:a", "nobody:n", "everywhere:e", "chief:c"),
     auth_provider="oidc",
     oauth2_key="flower",
     oauth2_redirect_uri="http://127.0.0.1:1/login",
     oidc_issuer="http://127.0.0.1:1",  # nobody: whoever would go there is told that it does not answer
-    role=("viewer/default=viewer", "operator/default=operator", "admin/default=admin", "viewer=everywhere"),
+    role=(
+        "viewer/default=viewer",
+        "operator/default=operator",
+        "admin/default=admin",
+        "viewer=everywhere",
+        "admin=chief",
+    ),
 )
-PASSWORDS = {"viewer": "v", "operator": "o", "admin": "a", "nobody": "n", "everywhere": "e"}
+PASSWORDS = {"viewer": "v", "operator": "o", "admin": "a", "nobody": "n", "everywhere": "e", "chief": "c"}
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +137,9 @@ def test_every_route_is_for_whom_it_is_for(house: tuple[httpx.Client, str], meth
     assert (stranger.status_code, unprivileged.status_code) == (401, 403)
     if path in OF_ALL:
         assert {asked(client, method, path, role=role, cluster="default").status_code for role in ROLES} == {403}
-        assert asked(client, method, path, role="everywhere", cluster="default").status_code == 200
+        assert asked(client, method, path, role=OF_ALL[path], cluster="default").status_code == 200
+        weaker = asked(client, method, path, role="everywhere", cluster="default").status_code
+        assert weaker == (200 if OF_ALL[path] == "everywhere" else 403)
         return
     least = "viewer" if method == "GET" else LEAST[path]
     for role in ROLES:

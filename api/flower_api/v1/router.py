@@ -9,6 +9,7 @@ from flower_api.v1 import (
     collectors,
     commands,
     completeness,
+    configured,
     error_groups,
     etags,
     export,
@@ -60,6 +61,7 @@ def router() -> Router:
     return Router(
         "/api/v1",
         route_handlers=[
+            configured.list_settings,
             Router("/clusters", route_handlers=[clusters.list_clusters, clusters.one_cluster, of_one]),
             Router("/views", route_handlers=[views.list_views, views.remove, views.save]),
             Router("/tokens", route_handlers=[tokens.create, tokens.list_tokens, tokens.revoke]),
