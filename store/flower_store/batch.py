@@ -89,7 +89,7 @@ def _merge(cursor: psycopg.Cursor, cluster_id: int, merged: Mapping[bytes, _Merg
             eta = fields is not None and packing.has_eta(code, fields)
             micros = moments.micros(at)
             task.logged.append(Logged(micros, digest, code, worker_id, name_id, eta))
-            if code == event_types.SENT:
+            if code == event_types.SENT and fields is not None:
                 task.sent.known(micros, name_id, fields)
     return horizon.answered(asked)
 

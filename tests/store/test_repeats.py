@@ -184,6 +184,14 @@ def test_in_no_day_s_partition_what_is_repeated_goes_last(
     assert query("SELECT count(*)::int FROM task_event") == [(0,)]
 
 
+def test_of_one_whose_sent_one_is_gone_the_name_is_left(writer: Writer, settings: StoreSettings, query: Query) -> None:
+    writer.write([sent(0), event := received(1)])
+
+    query("DELETE FROM task_event WHERE type = 1 RETURNING 1")
+
+    assert kept(settings, writer) == [told("task-received", event.micros, {"name": "app.add"})]
+
+
 def _sweep(writer: Writer, *, days: float) -> None:
     settings = RetentionSettings(retention_events=timedelta(days=2))
     for _ in retention.steps(writer, settings, NOON + timedelta(days=days), threading.Event()):
