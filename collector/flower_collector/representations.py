@@ -18,16 +18,22 @@ _OBJECT = re.compile(r"<[^<>'\"\[\]{}()\n]*+>")
 _SPACE = re.compile(r"\s*+")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _CUT = "..."
-_ESCAPED = r"\\(?:x|u00|U000000)(?:2[0de]|3\d|[46][1-9a-f]|[57][\da]|5f)"
+_CUT_KEY = re.compile(r"\.\.\.['\"]\s*:")
+_ESCAPED = re.compile(r"\\(?:x|u00|U000000)(?:2[0de]|3\d|[46][1-9a-f]|[57][\da]|5f)", re.IGNORECASE)
 """A letter, digit or separator written as an escape, which Python never does: it may spell a name."""
 
-_SEPARATORS = r"[-_.\s]"
+_ESCAPE = re.compile(r"\\(?:(\\)|x[\dA-Fa-f]{2}|u[\dA-Fa-f]{4}|U[\dA-Fa-f]{8}|[abfnrtv])?")
+"""One of Python's or JSON's; what it stands for, a backslash aside, counts nothing in a name."""
 
-_ESCAPE = r"\\(?:x[\da-f]{2}|u[\da-f]{4}|U[\da-f]{8}|[abfnrtv])?"
-_BETWEEN = rf"(?:[^\w'\"()\[\]{{}}<>,:;=\\]|[_\u115f\u1160\u3164\uffa0]|{_ESCAPE})*"
-"""What may stand between the letters of a name: all that is neither letter, digit nor part of the grammar (so whatever
-is invisible; Hangul's fillers count as letters), and any escape of Python's or JSON's. A run is read in one way only,
-but for its last escape, so that it costs no more than its length."""
+_WRITTEN = 5
+"""Times that a text may have been written with escapes, each time within the last."""
+
+_BETWEEN = re.compile(r"[^\w'\"()\[\]{}<>,:;=]++|[_\u115f\u1160\u3164\uffa0]++")
+"""What counts nothing in a name: all that is neither letter, digit nor part of the grammar (so whatever is invisible;
+Hangul's fillers count as letters)."""
+
+_PLAIN = str.maketrans("", "", "".join(one for one in map(chr, range(128)) if _BETWEEN.fullmatch(one)))
+"""The same of ASCII."""
 
 
 class Unclear(Exception):
@@ -38,27 +44,43 @@ class Names:
     """Names whose values are hidden: those that contain one of `words`, whatever their case and separators."""
 
     def __init__(self, words: tuple[str, ...]) -> None:
-        forms = "|".join(_form(word) for word in words) or r"(?!)"
-        self._named = re.compile(rf"{forms}|{_ESCAPED}", re.IGNORECASE)
-        # Celery cuts a long key at a space, and may still write its value.
-        self._suspect = re.compile(rf"{forms}|{_ESCAPED}|\.\.\.['\"]\s*:", re.IGNORECASE)
+        self._words = tuple(_letters(word) for word in words)
 
     def mentioned(self, text: str) -> bool:
-        """Whether the text holds one of the names."""
-        return self._named.search(text) is not None
+        """Whether the text holds one of the names: `api_key` is also `apiKey`, `API--KEY` and `api\nkey`.
+
+        A backslash may stand for itself or begin an escape, of a text that was written once or again and again.
+        """
+        if self._in(_letters(text)):
+            return True
+        if "\\" not in text:
+            return False
+        if _ESCAPED.search(text):
+            return True
+        for _ in range(_WRITTEN):
+            text = _ESCAPE.sub(r"\1", text)
+            if self._in(_letters(text)):
+                return True
+            if "\\" not in text:
+                return False
+        return True
 
     def hide(self, text: str) -> str:
         """The text without the values of the names; raises Unclear."""
-        return _Scanner(text, self).whole() if self._suspect.search(text) else text
+        # Celery cuts a long key at a space, and may still write its value.
+        return _Scanner(text, self).whole() if self.mentioned(text) or _CUT_KEY.search(text) else text
+
+    def _in(self, letters: str) -> bool:
+        return any(word in letters for word in self._words)
 
     def is_key(self, literal: str) -> bool:
         """Whether this literal, as a key, says that its value is to be hidden."""
         return literal[1:-1].endswith(_CUT) or self.mentioned(literal)
 
 
-def _form(word: str) -> str:
-    """`api_key` also finds `apiKey`, `API--KEY` and `api\\nkey`, and `password` finds `Pass Word`."""
-    return _BETWEEN.join(map(re.escape, re.sub(_SEPARATORS, "", word)))
+def _letters(text: str) -> str:
+    """What of a text counts in a name."""
+    return text.translate(_PLAIN).lower() if text.isascii() else _BETWEEN.sub("", text.casefold())
 
 
 class _Scanner:

@@ -1,6 +1,7 @@
 """What a rule names is never stored, however it is written; what no rule names is left as it was."""
 
 import json
+import timeit
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from structlog.testing import capture_logs
 from tests.collector.messages import body, fields, message
 
 from flower_collector import gate, redaction
-from flower_collector.representations import HIDDEN
+from flower_collector.representations import HIDDEN, Names
 from flower_collector.settings import CollectorSettings
 from flower_store.events import TaskEvent
 from flower_store.factories import an_event
@@ -135,6 +136,16 @@ def test_a_pattern_without_a_word_is_refused(pattern: str) -> None:
 
 def test_a_key_that_celery_cut_counts_as_named() -> None:
     assert redacted(PASSWORDS, kwargs="{'my...': 'x'}").fields["kwargs"] == "{'my...': [redacted]}"
+
+
+@pytest.mark.parametrize("unit", ["\\a", "\\xaa", "\\\\a", "a\\", "a_", "a\u200b", "\\", "'a"])
+def test_the_time_for_a_text_grows_no_faster_than_the_text(unit: str) -> None:
+    names = Names(("api_key", "password"))
+
+    def took(length: int) -> float:
+        return min(timeit.repeat(lambda: names.mentioned(unit * length), repeat=5, number=1))
+
+    assert took(160_000) < 100 * took(10_000)  # sixteen times as long; 256 times where each begins a run
 
 
 @st.composite
