@@ -7,7 +7,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-GENEROUS = 60.0
+GENEROUS = 120.0
 
 PATIENT = timedelta(seconds=60)
 """For a read of the database: on a machine that stands still for seconds none of them is a time-out."""

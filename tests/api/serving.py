@@ -41,11 +41,11 @@ def running(
     thread = threading.Thread(target=server.run, args=(ready.set,), name="api")
     thread.start()
     try:
-        assert ready.wait(10), "the API did not start"
+        assert ready.wait(60), "the API did not start"
         yield server
     finally:
         server.stop()
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive(), "the API did not stop"
 
 

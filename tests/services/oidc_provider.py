@@ -22,7 +22,7 @@ from flower_cli.embedded import process
 
 HERE = Path(__file__).parent / "oidc"
 HOME = programs.UNPACKED / "oidc"
-START_LIMIT = timedelta(seconds=60)
+START_LIMIT = timedelta(seconds=180)
 CLIENT, SECRET = "flower", "a secret of the client"
 
 

@@ -21,7 +21,7 @@ from flower_cli.embedded import process
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("api", "cli", "collector", "migrations", "store", "web", "worker")
-START_LIMIT = timedelta(seconds=60)
+START_LIMIT = timedelta(seconds=180)
 # Long enough for an answer on a loaded machine; each question waits that long until the worker is there.
 PING_SECONDS = 0.5
 _numbers = count(1)
