@@ -78,7 +78,7 @@ def serving(
             yield client
     finally:
         server.stop()
-        thread.join(20)
+        thread.join(60)
     assert not thread.is_alive()
 
 

@@ -37,10 +37,10 @@ def site(store: StoreSettings) -> Iterator[str]:
     ready = threading.Event()
     thread = threading.Thread(target=server.run, args=(ready.set,), name="site")
     thread.start()
-    assert ready.wait(10), "the dashboard did not start"
+    assert ready.wait(60), "the dashboard did not start"
     yield server.address
     server.stop()
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive(), "the dashboard did not stop"
 
 

@@ -100,7 +100,7 @@ def house(postgres_url: str, migrated_template: str) -> Iterator[tuple[httpx.Cli
     with httpx.Client(base_url=server.address, timeout=30) as client:
         yield client, url
     server.stop()
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()
 
 

@@ -40,7 +40,7 @@ def serving(store: StoreSettings, **settings: Any) -> Generator[httpx.Client]:
     with httpx.Client(base_url=server.address, headers=HTML, timeout=30) as client:
         yield client
     server.stop()
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()
 
 

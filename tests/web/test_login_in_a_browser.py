@@ -25,7 +25,7 @@ def address(store: StoreSettings) -> Iterator[str]:
     assert ready.wait(20)
     yield server.address
     server.stop()
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()
 
 
