@@ -126,6 +126,8 @@ class TaskRecord:
     custom_at: datetime | None
     custom_type: str | None
     custom_fields: object
+    error_group: int | None
+    """The number of the group of its last failure, whatever became of it since."""
     mark: MarkRecord | None = None
     found: FoundRecord | None = None
     """The end that the state names, where that is not of an event."""

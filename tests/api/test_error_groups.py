@@ -8,7 +8,8 @@ import pytest
 from tests.api import serving
 
 from flower_api.settings import ApiSettings
-from flower_store.factories import NOON, an_event
+from flower_store import reconciling
+from flower_store.factories import NOON, an_event, uuid_of
 from flower_store.settings import StoreSettings
 from flower_store.writes import Writer
 
@@ -134,6 +135,34 @@ def test_a_task_that_was_sent_again_keeps_the_group_of_its_last_failure(writer: 
 
     assert [one["id"] for one in get(groups, "tasks", q="group:2 state:SUCCESS")["tasks"]] == ["a0"]
     assert {one["id"]: one["total"] for one in get(groups, "errors")["errors"]} == {1: 3, 2: 3, 3: 1}
+
+
+def test_one_group_tells_the_traceback_of_its_newest_task(writer: Writer, groups: httpx.Client) -> None:
+    writer.write([an_event("received", OFFSET, task_id="d0", name="shop.pay", worker="celery@a")])
+    found = reconciling.Outcome(state="FAILURE", done_at=BEGAN, result="OSError()", traceback="of the backend")
+    reconciling.keep(writer, [], [(uuid_of("d0"), found)])
+    failed(writer, "d0", 1, "KeyError('9')", traceback=TRACEBACK + "KeyError")
+
+    told = {number: get(groups, f"errors/{number}") for number in range(1, 5)}
+
+    assert {number: (one["sample"], one["traceback"]) for number, one in told.items()} == {
+        1: ("a2", TRACEBACK), 2: ("b1", TRACEBACK), 3: ("c0", ""), 4: ("d0", "of the backend"),
+    }  # fmt: skip
+
+
+def test_a_task_tells_the_group_of_its_last_failure(writer: Writer, groups: httpx.Client) -> None:
+    failed(writer, "a0", 130, "KeyError('9')")
+    writer.write([
+        an_event("succeeded", OFFSET + 9_000, task_id="a0", result="1", runtime=1.0),
+        an_event("received", OFFSET, task_id="d0", name="shop.pay", worker="celery@a"),
+        an_event("received", OFFSET, task_id="e0", name="shop.pay", worker="celery@a"),
+    ])  # fmt: skip
+    found = reconciling.Outcome(state="FAILURE", done_at=BEGAN, result="OSError()")
+    reconciling.keep(writer, [], [(uuid_of("d0"), found)])
+
+    told = {one: get(groups, "task", id=one)["error_group"] for one in ("a0", "a1", "c0", "d0", "e0")}
+
+    assert told == {"a0": 2, "a1": 1, "c0": 3, "d0": 4, "e0": None}
 
 
 def test_a_decision_is_in_the_log_of_commands(groups: httpx.Client) -> None:

@@ -68,8 +68,12 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GroupOverTime(Group, frozen=True, kw_only=True):
-    """A group, and its failures in steps of `step` seconds from `from` to `until`, empty ones included."""
+    """A group, and its failures in steps of `step` seconds from `from` to `until`, empty ones included.
 
+    `traceback` is that of the failure of `sample`, null where none was told.
+    """
+
+    traceback: str | None
     from_: datetime = msgspec.field(name="from")
     until: datetime
     step: float
@@ -178,12 +182,14 @@ async def decide(
 
 async def _over_time(reads: Reads, cluster_id: int, group_id: int, begin: datetime, end: datetime) -> GroupOverTime:
     begin, end, step = buckets.stepped(begin, end, datetime.now(UTC))
-    async with reads.connect() as connection:
+    async with reads.connect("REPEATABLE READ") as connection:
         found = await error_groups.one(connection, cluster_id, group_id, begin, end)
         if found is None:
             raise _unknown(group_id)
+        traceback = await error_groups.traceback(connection, cluster_id, found)
         series = await error_groups.series(connection, cluster_id, [group_id], begin, end, step=step)
     return GroupOverTime(
+        traceback=traceback,
         from_=begin,
         until=end,
         step=step / timedelta(seconds=1),

@@ -103,6 +103,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
     - `ended_at` is the time of the event that told its end; null where none did, and `found` where the backend did.
     - `exception` and `traceback` are of its failure, or else of its last retry.
+    - `error_group` is the number of its last failure's group (`/errors/{group_id}`), whatever became of it since.
     - `events` (oldest first), `attempts` (newest first) and `relations` are null unless `include` asks for them.
     """
 
@@ -126,6 +127,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     result: str | None
     exception: str | None
     traceback: str | None
+    error_group: int | None
     eta: str | None
     expires: str | None
     exchange: str | None
@@ -203,6 +205,7 @@ def whole(record: TaskRecord) -> Task:
         result=record.result,
         exception=record.exception or record.yielded_exception,
         traceback=record.traceback or record.yielded_traceback,
+        error_group=record.error_group,
         eta=record.eta,
         expires=record.expires,
         exchange=record.exchange,

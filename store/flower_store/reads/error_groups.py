@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Subquery, func, literal, select, text, tuple_
+from sqlalchemy import ColumnElement, Select, Subquery, case, func, literal, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from flower_store import notices, outbox, tables
+from flower_store import ids, notices, outbox, tables
 from flower_store.cursors import Cursor
 from flower_store.reads import buckets, names, task_rows
 from flower_store.records import Page
@@ -94,6 +94,15 @@ async def one(
     """One group, or None."""
     found = await page(connection, Wanted(cluster_id=cluster_id, ids=[group_id]), since, until, limit=1)
     return found.items[0] if found.items else None
+
+
+async def traceback(connection: AsyncConnection, cluster_id: int, group: ErrorGroup) -> str | None:
+    """That of the sample's failure in this group; None where it told none, or there is no sample any more."""
+    if group.sample is None:
+        return None
+    of_this = case((_T.failed_group_id == group.id, _T.traceback), (_T.found_group_id == group.id, _T.found_traceback))
+    sample = select(of_this).where(_T.cluster_id == cluster_id, _T.key == ids.task_key(group.sample))
+    return (await connection.execute(sample)).scalar()
 
 
 async def series(

@@ -70,6 +70,7 @@ DETAIL = (
     case((_T.root_text == "", ID), else_=func.coalesce(_T.root_text, cast(_T.root_key, String))).label("root_id"),
     func.coalesce(_T.parent_text, cast(_T.parent_key, String)).label("parent_id"),
     task_indexes.RETRIES.label("retries"),
+    func.coalesce(_T.failed_group_id, _T.found_group_id).label("error_group"),
     *(_T[name] for name in _PLAIN),
     case((RECONCILED, _T.found_at)).label("found_at"),
     *(_T[name] for name in ("found_state", "found_result", "found_traceback")),
