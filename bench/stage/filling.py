@@ -26,7 +26,7 @@ KEY = "ALTER TABLE task ADD CONSTRAINT pk_task PRIMARY KEY (cluster_id, key)"
 # has an ETA, and half a one was never heard of again; the last ones still run.
 TASKS = """
 INSERT INTO task (
-  cluster_id, key, seen_at, last_at, last_clock, name_id, args, kwargs, due_at, eta, root_key, root_text, parent_key,
+  cluster_id, key, seen_at, last_at, name_id, args, kwargs, due_at, eta, root_key, root_text, parent_key,
   sent_at, sent_clock, sent_digest, sent_retries, queue_id, exchange, routing_key, client,
   received_at, received_clock, received_digest, received_retries, received_worker_id,
   started_at, started_clock, started_digest, started_worker_id, started_pid,
@@ -36,7 +36,7 @@ INSERT INTO task (
   failed_at, failed_clock, failed_digest, failed_worker_id, exception, traceback,
   revoked_at, revoked_clock, revoked_digest, revoked_worker_id, terminated, expired)
 SELECT
-  1, key, sent, ended, clock + 4, name, args, kwargs, due, due::text,
+  1, key, sent, ended, name, args, kwargs, due, due::text,
   parent, CASE WHEN parent IS NULL THEN '' END, parent,
   sent, clock, n::int, retries, queue, '', (%(queues)s::text[])[queue], 'gen1@bench',
   CASE WHEN heard > 0 THEN received END, CASE WHEN heard > 0 THEN clock + 1 END, CASE WHEN heard > 0 THEN n::int END,
@@ -84,8 +84,8 @@ FROM (
 """
 
 MARKS = """
-INSERT INTO task_mark (cluster_id, key, kind, reason, since, state, last_at, last_clock)
-SELECT cluster_id, key, 'lost', 'worker_gone', started_at, state, last_at, last_clock FROM task
+INSERT INTO task_mark (cluster_id, key, kind, reason, since, state, last_at)
+SELECT cluster_id, key, 'lost', 'worker_gone', started_at, state, last_at FROM task
 WHERE state = 'STARTED' AND seen_at < (SELECT max(seen_at) FROM task) - interval '1 hour'
 """
 

@@ -29,8 +29,8 @@ STATEMENTS = (
     "jsonb_build_object('pool', jsonb_build_object('max-concurrency', 8), 'total', repeat('x', 2000)), now() "
     "FROM worker",
     # Two tasks run on each worker, and it holds eight more.
-    "INSERT INTO task (cluster_id, key, seen_at, last_at, last_clock, name_id, sent_at, received_at, "
-    "received_worker_id, started_at, started_worker_id) SELECT 1, gen_random_uuid(), now(), now(), 1, "
+    "INSERT INTO task (cluster_id, key, seen_at, last_at, name_id, sent_at, received_at, "
+    "received_worker_id, started_at, started_worker_id) SELECT 1, gen_random_uuid(), now(), now(), "
     "1 + mod(w * 7 + n, %(names)s), now(), now(), w, CASE WHEN n > 8 THEN now() END, CASE WHEN n > 8 THEN w END "
     "FROM generate_series(1, %(workers)s) AS w, generate_series(1, 10) AS n",
     "VACUUM (ANALYZE)",

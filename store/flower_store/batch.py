@@ -80,7 +80,7 @@ def _merge(cursor: psycopg.Cursor, cluster_id: int, merged: Mapping[bytes, _Merg
             old[row_id] = task
             since = seen_at if since is None else min(since, seen_at)
     if old:
-        until = moments.moment(max(task.folded.last[0] for task in merged.values()))
+        until = moments.moment(max(task.folded.last for task in merged.values()))
         parameters = {"ids": list(old), "since": since, "until": until}
         for row_id, at, digest, code, worker_id, name_id, fields in cursor.execute(
             merge.LOGGED, parameters, binary=True

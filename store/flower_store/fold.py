@@ -32,7 +32,7 @@ class Folded:
     def __init__(self, event: TaskEvent) -> None:
         micros = event.micros
         self.seen = micros
-        self.last = (micros, event.clock)
+        self.last = micros
         self.events = {(micros, event.digest): event}
         self.winners: list[tuple[Key, TaskEvent] | None] = _NO_WINNERS.copy()
         self._register(event)
@@ -45,7 +45,7 @@ class Folded:
             return
         self.events[mark] = event
         self.seen = min(self.seen, micros)
-        self.last = max(self.last, (micros, event.clock))
+        self.last = max(self.last, micros)
         self._register(event)
 
     def _register(self, event: TaskEvent) -> None:

@@ -1,8 +1,8 @@
 """Marks on tasks on which nobody seems to work: lost, ended unseen, stuck, overdue.
 
 A mark is a judgement of ours and no event: it stands in a table of its own, touches no register, and holds only for
-the state and the last event that it was made for. Any later event makes it void at once; a worker that comes back, at
-the next look.
+the state and the time of the last event that it was made for. Any later event makes it void at once; a worker that
+comes back, at the next look.
 
 - **lost**: started by a process that is gone, or was restarted since.
 - **ended_unseen**: started by a process that had nothing active at a later heartbeat: the run has ended, untold
@@ -141,7 +141,7 @@ _JUDGE: LiteralString = """
         UNION ALL
         SELECT m.since, p.started_clock + 1 FROM task_mark m
         WHERE m.cluster_id = %(cluster)s AND m.key = p.key AND m.kind = 'ended_unseen'
-        AND (m.state, m.last_at, m.last_clock) = (p.state, p.last_at, p.last_clock)
+        AND (m.state, m.last_at) = (p.state, p.last_at)
         AND NOT EXISTS (
           SELECT FROM process o WHERE o.worker_id = p.started_worker_id AND o.pid = p.started_pid
           AND o.incarnation > 1 AND o.begun_at > p.started_at AND o.begun_at <= m.since
@@ -151,7 +151,7 @@ _JUDGE: LiteralString = """
   FROM piece p LEFT JOIN worker w
     ON w.id = CASE WHEN p.state = 'STARTED' THEN p.started_worker_id ELSE p.received_worker_id END
 ), judged AS (
-  SELECT p.key, p.state, p.last_at, p.last_clock, m.*
+  SELECT p.key, p.state, p.last_at, m.*
   FROM piece p JOIN gone g USING (key) LEFT JOIN LATERAL (
     SELECT * FROM (VALUES
       (1, 'ended_unseen', 'worker_idle', g.idle_at, g.idle_at IS NOT NULL),
@@ -167,13 +167,13 @@ _JUDGE: LiteralString = """
   DELETE FROM task_mark m USING judged j WHERE m.cluster_id = %(cluster)s AND m.key = j.key AND j.kind IS NULL
   RETURNING 1
 ), marked AS (
-  INSERT INTO task_mark AS m (cluster_id, key, kind, reason, since, state, last_at, last_clock)
-  SELECT %(cluster)s, key, kind, reason, since, state, last_at, last_clock FROM judged WHERE kind IS NOT NULL
+  INSERT INTO task_mark AS m (cluster_id, key, kind, reason, since, state, last_at)
+  SELECT %(cluster)s, key, kind, reason, since, state, last_at FROM judged WHERE kind IS NOT NULL
   ORDER BY key
   ON CONFLICT (cluster_id, key) DO UPDATE SET kind = excluded.kind, reason = excluded.reason, since = excluded.since,
-    state = excluded.state, last_at = excluded.last_at, last_clock = excluded.last_clock, marked_at = now()
-  WHERE (m.kind, m.reason, m.state, m.last_at, m.last_clock)
-    IS DISTINCT FROM (excluded.kind, excluded.reason, excluded.state, excluded.last_at, excluded.last_clock)
+    state = excluded.state, last_at = excluded.last_at, marked_at = now()
+  WHERE (m.kind, m.reason, m.state, m.last_at)
+    IS DISTINCT FROM (excluded.kind, excluded.reason, excluded.state, excluded.last_at)
   RETURNING 1
 )
 SELECT place, key, count(*) OVER (), (SELECT count(*) FROM marked) + (SELECT count(*) FROM unmarked)

@@ -46,9 +46,7 @@ def _kept(names: tuple[str, ...], condition: str) -> list[str]:
 
 
 def _assignments() -> str:
-    later = "(excluded.last_at, excluded.last_clock) > (t.last_at, t.last_clock)"
-    sets = ["seen_at = least(t.seen_at, excluded.seen_at)"]
-    sets += _kept(("last_at", "last_clock"), later)
+    sets = ["seen_at = least(t.seen_at, excluded.seen_at)", "last_at = greatest(t.last_at, excluded.last_at)"]
     sets += _kept(registers.DESCRIPTION, _describes())
     for register in registers.ALL:
         sets += _kept(register.columns, _wins(register))

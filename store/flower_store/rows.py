@@ -14,7 +14,7 @@ from flower_store.events import TaskEvent
 from flower_store.fold import Folded
 
 TASK_COLUMNS = (
-    "key", "id_text", "seen_at", "last_at", "last_clock", *registers.DESCRIPTION,
+    "key", "id_text", "seen_at", "last_at", *registers.DESCRIPTION,
     *(column for register in registers.ALL for column in register.columns),
 )  # fmt: skip
 EVENT_COLUMNS = (
@@ -22,7 +22,7 @@ EVENT_COLUMNS = (
 )  # fmt: skip
 
 _TASK = copying.row(len(TASK_COLUMNS))
-_times = Struct(">iqiqiq").pack
+_times = Struct(">iqiq").pack
 _event = Struct(">hiqiqiqiiiiiiifiiihi").pack
 _key = Struct(">iqiqii").pack
 _key_by_retries = Struct(">iiiqiqii").pack
@@ -66,11 +66,10 @@ class Ids:
 def task_row(task_id: str, folded: Folded, found: Ids) -> tuple[bytes, bytes]:
     """The task's key, and one row for `incoming_task`."""
     key, odd_text = ids.key_and_text(task_id)
-    at, clock = folded.last
     described = folded.described
     pieces = [
         _TASK, copying.data(key), copying.text(odd_text),
-        _times(8, folded.seen - _EPOCH, 8, at - _EPOCH, 8, clock),
+        _times(8, folded.seen - _EPOCH, 8, folded.last - _EPOCH),
         _NO_DESCRIPTION if described is None else _description(task_id, described, found),
     ]  # fmt: skip
     for winner, (nothing, key_of, payload) in zip(folded.winners, _PARTS, strict=True):

@@ -177,7 +177,6 @@ task = Table(
         Column("id_text", Text, comment="the task id where it is not a canonical UUID"),
         _time("seen_at", null=False),
         _time("last_at", null=False),
-        Column("last_clock", BigInteger, nullable=False),
         Column("name_id", Integer),
         Column("args", Text),
         Column("kwargs", Text),
@@ -249,10 +248,9 @@ task_mark = Table(
     _time("since"),
     Column("state", Text, nullable=False),
     _time("last_at", null=False),
-    Column("last_clock", BigInteger, nullable=False),
     _now("marked_at"),
     PrimaryKeyConstraint("cluster_id", "key"),
-    comment="tasks on which nobody seems to work; a mark holds for the state and last event that it was made for",
+    comment="tasks on which nobody seems to work; a mark holds for the state and last_at that it was made for",
 )
 
 event_type = Table(

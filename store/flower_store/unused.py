@@ -82,7 +82,7 @@ def note_future(
 ) -> None:
     """Take names for used at the time of an event that lies ahead, by a clock that is wrong. Inside the transaction."""
     ahead = moments.micros(now + SAFE / 2)
-    if max(task.last[0] for task in folded.values()) <= ahead:
+    if max(task.last for task in folded.values()) <= ahead:
         return
     used: dict[str, dict[int, int]] = {names.table: {} for names in _ALL}
     for event in events:

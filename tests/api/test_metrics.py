@@ -161,8 +161,8 @@ def test_prefetched_tasks_are_those_that_a_living_worker_holds_just_now(told: ht
 def test_a_task_with_an_eta_or_marked_as_gone_is_not_prefetched(told: httpx.Client, writer: Writer) -> None:
     with writer.session() as connection:
         connection.execute(
-            "INSERT INTO task_mark (cluster_id, key, kind, reason, state, last_at, last_clock) "
-            "SELECT cluster_id, key, 'ended_unseen', 'worker_idle', state, last_at, last_clock FROM task "
+            "INSERT INTO task_mark (cluster_id, key, kind, reason, state, last_at) "
+            "SELECT cluster_id, key, 'ended_unseen', 'worker_idle', state, last_at FROM task "
             "WHERE state = 'RECEIVED'"
         )
     writer.write([an_event("received", 5, task_id=task_id(8), name="app.add", eta="2026-11-20T13:00:00")])

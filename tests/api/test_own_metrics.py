@@ -108,8 +108,8 @@ def test_marked_tasks_are_told_by_kind_and_as_0_where_there_are_none(told: Told,
     writer.write([an_event("started", task_id=task_id(number)) for number in range(3)])
     with writer.session() as connection:
         connection.execute(
-            "INSERT INTO task_mark (cluster_id, key, kind, reason, state, last_at, last_clock) "
-            "SELECT cluster_id, key, 'lost', 'worker_gone', state, last_at, last_clock FROM task"
+            "INSERT INTO task_mark (cluster_id, key, kind, reason, state, last_at) "
+            "SELECT cluster_id, key, 'lost', 'worker_gone', state, last_at FROM task"
         )
     writer.write([an_event("succeeded", 5, task_id=task_id(1))])
 

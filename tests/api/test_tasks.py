@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from tests.api import written
 from tests.api.written import START, WORKER, a_run, an_event
 
@@ -90,6 +91,28 @@ def test_a_task_tells_everything_that_its_events_told(api: httpx.Client, writer:
         "timestamp": epoch + 3, "runtime": 0.75, "traceback": None, "exchange": "ex", "routing_key": "rk", "clock": 4,
         "client": "gen1@shop", "root": "r", "root_id": "r", "parent": "p", "parent_id": "p", "children": ["child"],
     }  # fmt: skip
+
+
+def test_the_clock_of_a_task_is_that_of_its_last_event(api: httpx.Client, writer: Writer) -> None:
+    received, started = an_event("received", "t", 0, name="shop.pay"), an_event("started", "t", 1)
+    writer.write([replace(received, clock=900), replace(started, clock=20)])
+    writer.write([an_event("received", "tied", 3, name="shop.pay"), an_event("started", "tied", 3)])
+    writer.write([replace(an_event("succeeded", "tied", 3), clock=30)])
+
+    listed = api.get("/api/tasks").json()
+
+    assert {task: one["clock"] for task, one in listed.items()} == {"t": 20, "tied": 30}
+    assert {task: api.get(f"/api/task/info/{task}").json()["clock"] for task in listed} == {"t": 20, "tied": 30}
+
+
+def test_a_last_event_that_an_attempt_displaced_leaves_the_largest_clock(api: httpx.Client, writer: Writer) -> None:
+    again = replace(an_event("received", "t", 1, name="shop.pay", retries=1), clock=50)
+    started, late = replace(an_event("started", "t", 2), clock=40), an_event("received", "t", 9, retries=0)
+    writer.write([again, started, replace(late, clock=900)])
+
+    told = api.get("/api/task/info/t").json()
+
+    assert (told["timestamp"], told["clock"]) == (START.timestamp() + 9, 50)
 
 
 def test_a_listed_task_has_its_worker_last(api: httpx.Client, writer: Writer) -> None:

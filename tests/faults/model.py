@@ -33,13 +33,11 @@ def task_row(task_id: str, history: Sequence[TaskEvent]) -> Row:
     """The row of a task with these events."""
     kept = reference.registers(history)
     state, decisive = reference.decided(history)
-    last = max(history, key=lambda event: (event.at, event.clock))
     row = dict.fromkeys(_FOUND) | {
         "key": UUID(task_id),
         "id_text": None,
         "seen_at": min(event.at for event in history),
-        "last_at": last.at,
-        "last_clock": last.clock,
+        "last_at": max(event.at for event in history),
         "state": state,
         "worker": decisive and decisive.hostname,
     }

@@ -95,9 +95,9 @@ def test_tasks_of_the_first_revision_keep_their_values(empty_database_url: str) 
     with psycopg.connect(empty_database_url) as connection:
         connection.execute("INSERT INTO cluster (slug) VALUES ('default')")
         connection.execute(
-            "INSERT INTO task (cluster_id, key, seen_at, last_at, last_clock, args, parent_key, started_pid, result, "
+            "INSERT INTO task (cluster_id, key, seen_at, last_at, args, parent_key, started_pid, result, "
             "runtime, terminated, succeeded_at, succeeded_worker_id, failed_digest) SELECT 1, gen_random_uuid(), "
-            "now(), now(), 5, n::text, gen_random_uuid(), n, 'done', 0.5, true, CASE WHEN n > 1 THEN now() END, n, "
+            "now(), now(), n::text, gen_random_uuid(), n, 'done', 0.5, true, CASE WHEN n > 1 THEN now() END, n, "
             "2^40::bigint FROM generate_series(1, 3) AS n"
         )
         before = connection.execute(f"SELECT {told} FROM task ORDER BY key".encode()).fetchall()
@@ -107,8 +107,7 @@ def test_tasks_of_the_first_revision_keep_their_values(empty_database_url: str) 
     with psycopg.connect(empty_database_url) as connection:
         after = connection.execute(f"SELECT {told} FROM task ORDER BY key".encode()).fetchall()
         connection.execute(
-            "INSERT INTO task (cluster_id, key, seen_at, last_at, last_clock) "
-            "VALUES (1, gen_random_uuid(), now(), now(), 5)"
+            "INSERT INTO task (cluster_id, key, seen_at, last_at) VALUES (1, gen_random_uuid(), now(), now())"
         )
         numbers = connection.execute("SELECT count(*), count(DISTINCT id), min(id) FROM task").fetchone()
     assert after == before

@@ -222,7 +222,6 @@ def upgrade() -> None:
         sa.Column("id_text", sa.Text(), nullable=True, comment="the task id where it is not a canonical UUID"),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("last_clock", sa.BigInteger(), nullable=False),
         sa.Column("name_id", sa.Integer(), nullable=True),
         sa.Column("args", sa.Text(), nullable=True),
         sa.Column("kwargs", sa.Text(), nullable=True),

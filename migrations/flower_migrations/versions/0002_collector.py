@@ -423,10 +423,9 @@ def _marks() -> None:
         sa.Column("since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("last_clock", sa.BigInteger(), nullable=False),
         sa.Column("marked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("cluster_id", "key", name=op.f("pk_task_mark")),
-        comment="tasks on which nobody seems to work; a mark holds for the state and last event that it was made for",
+        comment="tasks on which nobody seems to work; a mark holds for the state and last_at that it was made for",
     )
 
 

@@ -102,7 +102,6 @@ SELECT cluster_id, CASE WHEN place <= :exceptions THEN exception ELSE :overflow 
     MARKED: text(f"""
 SELECT m.cluster_id, m.kind, count(*) FROM (SELECT * FROM task_mark LIMIT :marks) AS m
 JOIN task t ON t.cluster_id = m.cluster_id AND t.key = m.key AND t.state = m.state AND t.last_at = m.last_at
-  AND t.last_clock = m.last_clock
 WHERE m.kind IN ({", ".join(f"'{kind}'" for kind in marks.KINDS)}) GROUP BY 1, 2 ORDER BY 1, 2
 """),
     GAPS: text("SELECT cluster_id, reason, count(*) FROM gap GROUP BY 1, 2 ORDER BY 1, 2"),

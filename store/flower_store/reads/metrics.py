@@ -299,7 +299,7 @@ SELECT t.cluster_id, w.shown AS worker_id, coalesce(t.name_id, 0) AS name_id,
   (array_agg(greatest(0, extract(epoch FROM t.started_at - t.received_at)) ORDER BY t.started_at DESC)
     FILTER (WHERE t.state = :started))[1] AS waited
 FROM unnest(CAST(:clusters AS smallint[])) AS c (id), unnest(CAST(:states AS text[])) AS s (state), LATERAL (
-  SELECT t.cluster_id, t.key, t.state, t.last_at, t.last_clock, t.worker_id, t.name_id, t.received_at, t.started_at
+  SELECT t.cluster_id, t.key, t.state, t.last_at, t.worker_id, t.name_id, t.received_at, t.started_at
   FROM task t WHERE t.cluster_id = c.id AND t.state = s.state AND t.state <> 'SUCCESS' AND t.eta IS NULL
   ORDER BY t.seen_at DESC LIMIT :most
 ) AS t JOIN alive w ON w.id = t.worker_id
@@ -307,7 +307,7 @@ WHERE t.received_at IS NOT NULL
   AND (w.came_at IS NULL OR CASE t.state WHEN :started THEN t.started_at ELSE t.received_at END >= w.came_at)
   AND NOT EXISTS (
     SELECT FROM task_mark m WHERE m.cluster_id = t.cluster_id AND m.key = t.key AND m.state = t.state
-      AND m.last_at = t.last_at AND m.last_clock = t.last_clock AND m.kind = ANY(CAST(:gone AS text[]))
+      AND m.last_at = t.last_at AND m.kind = ANY(CAST(:gone AS text[]))
   )
 GROUP BY 1, 2, 3
 """)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, and_, case, cast, func, null, select
 
-from flower_store import states, tables, task_indexes
+from flower_store import registers, states, tables, task_indexes
 from flower_store.records import FoundRecord, MarkRecord, TaskRecord, TaskSummary
 
 PREVIEW = 200
@@ -23,6 +23,13 @@ ENDED_AT = case(
     (_T.state == states.REVOKED, _T.revoked_at),
     (_T.state == states.REJECTED, _T.rejected_at),
 )
+_CLOCKS = [(_T[f"{one.name}_at"], _T[f"{one.name}_clock"]) for one in registers.ALL]
+LAST_CLOCK = func.coalesce(
+    func.greatest(*(case((at == _T.last_at, clock)) for at, clock in _CLOCKS)),
+    func.greatest(*(clock for _, clock in _CLOCKS)),
+    0,
+)
+"""The clock of the last event. One that lost its register by retries left none: then the largest that is there."""
 ID = func.coalesce(_T.id_text, cast(_T.key, String))
 ERROR = case(
     (and_(RECONCILED, _T.state == states.FAILURE), _T.found_result),
@@ -55,7 +62,7 @@ SUMMARY = (
 )
 
 _PLAIN = (
-    "key", "state", "seen_at", "last_at", "last_clock", "args", "kwargs", "eta", "expires", "due_at", "sent_at",
+    "key", "state", "seen_at", "last_at", "args", "kwargs", "eta", "expires", "due_at", "sent_at",
     "exchange", "routing_key", "client", "received_at", "started_at", "yielded_at", "yielded_type",
     "yielded_exception", "yielded_traceback", "succeeded_at", "result", "runtime", "failed_at", "exception",
     "traceback", "revoked_at", "terminated", "expired", "signum", "rejected_at", "custom_at", "custom_type",
@@ -72,6 +79,7 @@ DETAIL = (
     task_indexes.RETRIES.label("retries"),
     func.coalesce(_T.failed_group_id, _T.found_group_id).label("error_group"),
     *(_T[name] for name in _PLAIN),
+    LAST_CLOCK.label("last_clock"),
     case((RECONCILED, _T.found_at)).label("found_at"),
     *(_T[name] for name in ("found_state", "found_result", "found_traceback")),
     *_MARK,
@@ -83,9 +91,8 @@ HOLDS = and_(
     _M.key == _T.key,
     _M.state == _T.state,
     _M.last_at == _T.last_at,
-    _M.last_clock == _T.last_clock,
 )
-"""A mark holds for the state and the last event that it was made for; any later one makes it void."""
+"""A mark holds for the state and the time of the last event that it was made for; any later one makes it void."""
 
 
 @functools.cache
