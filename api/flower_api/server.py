@@ -1,10 +1,10 @@
-"""Serving the application for production: one port, bound before anything starts, and a stop that is prompt."""
+"""Serving the application for production: bound before anything starts, and a stop that is prompt."""
 
 import asyncio
 import contextlib
-import errno
 import signal
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Generator
 
@@ -13,36 +13,45 @@ import uvicorn
 from litestar import Litestar
 
 from flower_api import app as application
+from flower_api import listening
 from flower_api.settings import ApiSettings
-from flower_store.settings import SettingError
 
 _log = structlog.get_logger(__name__)
 
 
-class CannotListen(SettingError):
-    """The address or the port cannot be had."""
-
-
 class Server:
-    """One application on one port. `address` is known from the beginning; `run` blocks until `stop` or a signal."""
+    """One application, one port or socket. `address` is known at once; `run` blocks until `stop` or a signal."""
 
     def __init__(self, app: Litestar, settings: ApiSettings) -> None:
         self._app = app
-        self._socket = _bound(settings)
-        host, self.port = self._socket.getsockname()[:2]
-        self.address = f"http://{f'[{host}]' if ':' in host else host}:{self.port}{settings.root}"
-        self._server = _Uvicorn(_config(app, settings), stopping=lambda: application.stop_streams(app))
+        self._settings = settings
+        tls = listening.tls(settings)
+        self._socket = listening.bound(settings)
+        self._file = listening.file_of(settings)
+        self.address = listening.address(settings, self._socket)
+        self._server = _Uvicorn(_config(app, settings, tls), stopping=self._stopping)
+
+    @property
+    def port(self) -> int:
+        """The TCP port."""
+        return int(self._socket.getsockname()[1])
 
     def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Serve; `ready` is called once requests are answered. Raises WrongSchema before that."""
         try:
             asyncio.run(self._serve(ready))
         finally:
-            self._socket.close()
+            if self._socket.fileno() >= 0:  # it never came to serving
+                listening.remove(self._settings, self._file)
+                self._socket.close()
 
     def stop(self) -> None:
         """Let `run` return soon. From any thread, any number of times."""
         self._server.should_exit = True
+
+    def _stopping(self) -> None:
+        listening.remove(self._settings, self._file)
+        application.stop_streams(self._app)
 
     async def _serve(self, ready: Callable[[], None]) -> None:
         # The lifespan is entered here and not by uvicorn, which would turn a refusal into a logged traceback.
@@ -92,14 +101,15 @@ class _Uvicorn(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def _config(app: Litestar, settings: ApiSettings) -> uvicorn.Config:
+def _config(app: Litestar, settings: ApiSettings, tls: ssl.SSLContext | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         lifespan="off",
+        ssl_context_factory=None if tls is None else lambda _, __: tls,
         log_config=None,  # the composition decides
         log_level="warning",
         access_log=False,
-        proxy_headers=False,  # whom a proxy may speak for is a question of access control
+        proxy_headers=False,  # forwarded.py
         server_header=False,
         date_header=True,
         ws="none",
@@ -110,31 +120,3 @@ def _config(app: Litestar, settings: ApiSettings) -> uvicorn.Config:
 def _first(error: Exception) -> Exception:
     """The one thing that went wrong, out of groups round it."""
     return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
-
-
-def _bound(settings: ApiSettings) -> socket.socket:
-    host, port = settings.address, settings.port
-    try:
-        family, kind, protocol, _, where = socket.getaddrinfo(
-            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        made = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise CannotListen("address", host, f"is no address of this machine ({error.strerror})") from error
-    try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind(where)
-        made.listen(2048)
-    except OSError as error:
-        made.close()
-        raise _refused(error, settings) from error
-    made.setblocking(False)
-    return made
-
-
-def _refused(error: OSError, settings: ApiSettings) -> CannotListen:
-    if error.errno == errno.EADDRINUSE:
-        return CannotListen("port", settings.port, f"is taken by another program on {settings.address}")
-    if error.errno == errno.EACCES:
-        return CannotListen("port", settings.port, "may not be opened by this user: take one above 1023")
-    return CannotListen("address", settings.address, f"cannot be listened on ({error.strerror})")

@@ -16,6 +16,7 @@ from flower_store.settings import SettingError, setting
 
 _LARGEST_PORT = 65_535
 _PREFIX = re.compile(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*")
+_MODE = re.compile(r"0?[0-7]{3}")
 _NOTHING = timedelta(0)
 _SHORTEST_SECRET = 16
 _FEWEST_SERIES, _MOST_SERIES = 10, 1_000_000
@@ -32,6 +33,17 @@ class ApiSettings:
     )
     port: int = setting(5555, help="Port to listen on; 0 takes a free one.")
     url_prefix: str = setting("", help="Path under which everything is served, such as /flower.")
+    unix_socket: str = setting(
+        "",
+        metavar="PATH",
+        help="Listen on this Unix socket in place of address and port; needs a login or a proxy's word.",
+    )
+    unix_socket_mode: str = setting("0660", metavar="MODE", help="Who may connect to it: its mode, in octal digits.")
+    certfile: str = setting("", metavar="FILE", help="Certificate, and those that it needs, in PEM: answer by TLS.")
+    keyfile: str = setting("", metavar="FILE", help="Its private key in PEM; by default it stands in certfile.")
+    ca_certs: str = setting(
+        "", metavar="FILE", help="Authorities in PEM: clients must have a certificate that one of them signed."
+    )
     xheaders: bool = setting(
         False,
         help="Take client, scheme, host and prefix from X-Forwarded-For, -Proto, -Host, -Prefix of trusted_proxies.",
@@ -154,7 +166,21 @@ class ApiSettings:
                 raise SettingError(name, getattr(self, name), "must be longer than nothing")
         if self.url_prefix.strip("/") and not _PREFIX.fullmatch(self.url_prefix.strip("/")):
             raise SettingError("url_prefix", self.url_prefix, "must be a path of letters, digits and . _ ~ -")
+        self._check_listening()
         self._check_access()
+
+    def _check_listening(self) -> None:
+        if not _MODE.fullmatch(self.unix_socket_mode):
+            raise SettingError("unix_socket_mode", self.unix_socket_mode, "must be octal digits such as 0660")
+        for name in ("keyfile", "ca_certs"):
+            if getattr(self, name) and not self.certfile:
+                raise SettingError(name, getattr(self, name), "is of no use without certfile")
+        if self.unix_socket and not (self.access_configured or self.unauthenticated_api):
+            rule = (
+                "must not stand without access, because whoever comes by a proxy would come in: set basic_auth, "
+                "auth_provider or proxy_user_header, or turn on unauthenticated_api"
+            )
+            raise SettingError("unix_socket", self.unix_socket, rule)
 
     def _check_access(self) -> None:
         try:

@@ -34,8 +34,7 @@ FLOWER2 = """\
 ## Coming from Flower 2
 
 Names may be written with `-` or `_`, as there. These options and variables of Flower 2 are accepted with a warning and
-have no effect in this build. Those that keep strangers out (marked) are refused where the dashboard would be open to
-the network.
+have no effect in this build.
 
 | Name | Remark |
 |---|---|
@@ -67,5 +66,4 @@ def _cell(text: str) -> str:
 
 def _flower2() -> Iterator[str]:
     for name, remark in sorted(flower2.missing(rooms.known()).items()):
-        guard = " Keeps strangers out." if name in flower2.GUARDS else ""
-        yield f"| `{name}` | {remark}.{guard} |"
+        yield f"| `{name}` | {remark}. |"

@@ -32,25 +32,17 @@ REMARKS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(
             (
                 "broker_api",
-                "ca_certs",
-                "certfile",
                 "inspect_timeout",
-                "keyfile",
                 "natural_time",
                 "read_only",
                 "tasks_columns",
                 "unauthenticated_api",
-                "unix_socket",
                 "url_prefix",
-                "xheaders",
             ),
             NOT_YET,
         ),
     }
 )
-
-GUARDS = frozenset({"ca_certs", "certfile", "keyfile"})
-"""Options that keep strangers out: who gave one must not find the dashboard open to the network."""
 
 # Flower counted these in milliseconds. As seconds, its default of 1000 would be a quarter of an hour.
 MILLISECONDS = frozenset({"inspect_timeout"})

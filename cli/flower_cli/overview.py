@@ -5,7 +5,7 @@ It ends as the commands would begin: with a refusal where one of them would refu
 
 import click
 
-from flower_cli import broker, exposure, named_database, rooms, shown
+from flower_cli import broker, named_database, rooms, shown
 from flower_cli.configuration import Configuration
 
 
@@ -23,6 +23,5 @@ def run(configuration: Configuration) -> None:
 def _check(configuration: Configuration) -> None:
     for room in rooms.TITLES:
         configuration.settings(room)
-    exposure.check(configuration)
     named_database.check(configuration)
     broker.check(configuration)

@@ -1,6 +1,7 @@
 """Asks a process of ours over HTTP whether it is ready, past any proxy that the environment names."""
 
 import http.client
+import ssl
 from dataclasses import dataclass
 
 # The loopback answers in milliseconds; a process that is still importing refuses at once.
@@ -16,6 +17,7 @@ class Place:
     address: str
     port: int
     root: str = ""
+    tls: bool = False
 
     @property
     def host(self) -> str:
@@ -25,11 +27,20 @@ class Place:
     @property
     def url(self) -> str:
         """For people."""
-        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}{self.root}"
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}{self.root}"
+
+    def _connection(self) -> http.client.HTTPConnection:
+        """Its certificate names a host of the network, not this loopback; who answers here gets no secret."""
+        if not self.tls:
+            return http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE_SECONDS)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return http.client.HTTPSConnection(self.host, self.port, timeout=PATIENCE_SECONDS, context=context)
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and body; status 0 and the reason when there is no answer."""
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE_SECONDS)
+        connection = self._connection()
         try:
             connection.request("GET", self.root + path, headers={"Accept": "application/json"})
             response = connection.getresponse()

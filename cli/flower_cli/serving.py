@@ -4,7 +4,7 @@ import structlog
 
 from flower_api import server
 from flower_api.settings import ApiSettings
-from flower_cli import errors, exposure, logs, named_database, shown
+from flower_cli import errors, logs, named_database, shown
 from flower_cli.configuration import Configuration
 from flower_cli.settings import LogSettings
 from flower_store import errors as store_errors
@@ -18,7 +18,6 @@ _log = structlog.get_logger(__name__)
 def run(configuration: Configuration) -> None:
     """Serve; raises Refused for a port that is taken and for a database of another schema."""
     logs.start(configuration)
-    exposure.check(configuration)
     settings = configuration.settings(ApiSettings)
     if settings.unauthenticated_api and not settings.access_configured:
         _log.warning("everybody who reaches the port is answered: no access is configured", address=settings.address)

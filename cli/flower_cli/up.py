@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from flower_api.settings import ApiSettings
-from flower_cli import broker, cluster, exposure, logs, machine, named_database, waiting
+from flower_cli import broker, cluster, logs, machine, named_database, waiting
 from flower_cli.child import Child
 from flower_cli.configuration import Configuration
 from flower_cli.embedded import process
@@ -79,19 +79,19 @@ class Pair:
     @classmethod
     def planned(cls, configuration: Configuration) -> "Pair":
         """Where they will answer; raises Refused for what would fail later, such as a port that is taken."""
-        exposure.check(configuration)
         for room in (StoreSettings, RetentionSettings, LogSettings, MachineSettings):
             configuration.settings(room)
         named_database.check(configuration)
         collector = configuration.settings(CollectorSettings)
         api = configuration.settings(ApiSettings)
+        _check_reachable(configuration, api)
         # 5556 may belong to another tree on this machine; who names a port wants that one.
         named = "collector_port" in configuration.given and collector.collector_port
         _check_free(configuration, api)
         return cls(
             configuration,
             Place(collector.collector_address, named or process.free_port()),
-            Place(api.address, api.port or process.free_port(), api.root),
+            Place(api.address, api.port or process.free_port(), api.root, tls=bool(api.certfile)),
         )
 
     def start(
@@ -119,6 +119,13 @@ class Pair:
             log=logs_in / f"{name}.log" if logs_in else None,
             patience=self.configuration.settings(own[0]).stop_timeout + GRACE,
         )
+
+
+def _check_reachable(configuration: Configuration, settings: ApiSettings) -> None:
+    for name in ("unix_socket", "ca_certs"):
+        if getattr(settings, name):
+            rule = "is for `flower api` alone: this command has to ask its own API whether it is ready"
+            raise configuration.refusal(SettingError(name, getattr(settings, name), rule))
 
 
 def _check_free(configuration: Configuration, settings: ApiSettings) -> None:

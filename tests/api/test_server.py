@@ -17,7 +17,8 @@ from litestar import get
 from tests.api import serving
 
 from flower_api.app import create_app
-from flower_api.server import CannotListen, Server
+from flower_api.listening import CannotListen
+from flower_api.server import Server
 from flower_api.settings import ApiSettings
 from flower_store.settings import StoreSettings
 from flower_store.writes import Writer

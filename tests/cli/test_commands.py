@@ -75,7 +75,7 @@ def test_the_port_may_come_from_port(flower: Run) -> None:
 
 
 def test_options_of_flower_2_are_taken_with_one_warning_each(flower: Run) -> None:
-    result = flower("config", "--max_tasks=5", "--persistent", "--certfile", "a.pem", FLOWER_MAX_TASKS="6")
+    result = flower("config", "--max_tasks=5", "--persistent", "--natural_time", FLOWER_MAX_TASKS="6")
 
     assert result.exit_code == 0
     assert result.output.count("is ignored") == 3

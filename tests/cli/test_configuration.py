@@ -191,9 +191,9 @@ def test_other_variables_that_kubernetes_injects_are_ignored_in_silence() -> Non
 
 
 def test_what_flower_2_had_and_this_build_has_not_is_ignored_with_a_warning(tmp_path: Path) -> None:
-    found = gathered({"FLOWER_CERTFILE": "a.pem"}, file=toml(tmp_path, "max_tasks = 5"))
+    found = gathered({"FLOWER_NATURAL_TIME": "true"}, file=toml(tmp_path, "max_tasks = 5"))
 
-    assert {one.name for one in found.ignored} == {"certfile", "max_tasks"}
+    assert {one.name for one in found.ignored} == {"natural_time", "max_tasks"}
 
 
 def test_celerys_own_variables_are_read_and_ours_win() -> None:

@@ -17,7 +17,7 @@ MARKER = "s3cret-marker"
         (("--broker", f"redsi://u:{MARKER}@h"), "broker: (secret) from --broker: unknown transport `redsi`"),
         (("--database-url", f"postgresql://u:{MARKER}@h:port/d"), "database_url: (secret) from --database-url: "),
         (("--database-url", "postgresql://h/d?colour=red"), "database_url: (secret) from --database-url: "),
-        (("--address", "0.0.0.0", "--unauthenticated-api", "--certfile", "a.pem"), "--certfile: not supported yet"),
+        (("--keyfile", "a.pem"), "keyfile: `a.pem` from --keyfile: is of no use without certfile"),
         (("--auth", ".*@example.com"), "auth: `.*@example.com` from --auth: lets nobody in and keeps nobody out"),
     ],
 )

@@ -77,17 +77,12 @@ def test_a_database_url_that_is_none_is_refused_in_one_sentence(flower: Run, com
     assert result.output.count("\n") == 1
 
 
-@pytest.mark.parametrize("option", ["certfile", "keyfile", "ca_certs"])
-def test_a_guard_that_is_missing_here_is_not_ignored_where_others_reach_the_port(
-    flower: Run, empty_database_url: str, option: str
-) -> None:
-    result = flower(
-        "api", "--address", "0.0.0.0", "--unauthenticated-api", f"--{option}=x", "--log-level", "error",
-        FLOWER_DATABASE_URL=empty_database_url,
-    )  # fmt: skip
+@pytest.mark.parametrize("option", ["unix_socket", "ca_certs"])
+def test_up_refuses_what_it_could_not_ask_through(flower: Run, option: str) -> None:
+    result = flower("up", "-b", "redis://h", f"--{option.replace('_', '-')}=x", "--certfile=x", "--basic-auth=a:b")
 
     assert result.exit_code == 2
-    assert "not supported yet by this build, and without it everybody who reaches the port" in result.output
+    assert result.output.startswith(f"flower: {option}: `x` from --{option.replace('_', '-')}: is for `flower api`")
 
 
 @pytest.mark.slow

@@ -2,16 +2,19 @@
 
 import signal
 import socket
+import ssl
 import sys
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import psutil
 import pytest
 from tests.cli import trees
 from tests.cli.celery_events import report_task
 from tests.cli.terminal import Terminal
 from tests.collector import proxy
+from tests.services import certificates
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -33,6 +36,19 @@ def test_it_comes_up_and_a_signal_ends_all_of_it(redis_url: str, directory: Path
         assert (status, "<html" in page) == (200, True)
         assert spooling, "where somebody said where data lies, all of it lies there"
         assert len(processes) > 4  # root, collector, API, PostgreSQL and its own
+
+
+def test_it_comes_up_by_tls(redis_url: str, directory: Path) -> None:
+    files = certificates.made(directory)
+    given = (f"--certfile={files.certificate}", f"--keyfile={files.key}")
+    with trees.running("up", "-b", redis_url, *given, directory=directory) as tree:
+        tree.until_up(scheme="https")
+        page = httpx.get(
+            f"https://127.0.0.1:{tree.port}/c/default/", verify=ssl.create_default_context(cafile=str(files.authority))
+        )
+        tree.send(signal.SIGTERM)
+
+        assert (tree.wait(), page.status_code, "<html" in page.text) == (0, 200, True)
 
 
 def test_the_next_one_finds_the_history(redis_url: str, directory: Path) -> None:

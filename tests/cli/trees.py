@@ -50,8 +50,8 @@ class Tree:
     def ended(self) -> bool:
         return self._popen.poll() is not None
 
-    def until_up(self) -> None:
-        line = f"Flower is up at http://127.0.0.1:{self.port}\n"
+    def until_up(self, *, scheme: str = "http") -> None:
+        line = f"Flower is up at {scheme}://127.0.0.1:{self.port}\n"
         eventually(lambda: line in self.output or self.ended, within=UP_SECONDS)
         assert line in self.output, self.output
 
