@@ -1,6 +1,7 @@
 """Requests to a provider end: whatever it does, or does not do."""
 
 import asyncio
+import gzip
 import socket
 import threading
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 import pytest
+from tests.web.recorded import Recorded, Reply, serving
 
 from flower_api.access.oauth import errors
 from flower_api.access.oauth.client import Client
@@ -40,15 +42,43 @@ def slow(request: pytest.FixtureRequest) -> Iterator[str]:
         assert not thread.is_alive()
 
 
+async def asked(client: Client, address: str, asking: str) -> None:
+    if asking == "read":
+        await client.read(address)
+    else:
+        await client.token(address, "code", TRANSACTION, method="client_secret_post")
+
+
 @pytest.mark.parametrize("asking", ["read", "token"])
 def test_a_provider_that_is_slow_is_not_waited_for(slow: str, asking: str) -> None:
     client = Client(ApiSettings(), longest=timedelta(seconds=0.3))
 
-    async def ask() -> None:
-        if asking == "read":
-            await client.read(slow)
-        else:
-            await client.token(slow, "code", TRANSACTION, method="client_secret_post")
-
     with pytest.raises(errors.Away):
-        asyncio.run(ask())
+        asyncio.run(asked(client, slow, asking))
+
+
+TOKEN = b'{"access_token": "t", "token_type": "bearer"}'
+
+
+@pytest.mark.parametrize("asking", ["read", "token"])
+@pytest.mark.parametrize(
+    ("body", "headers", "why"),
+    [
+        (TOKEN.ljust(1_000_001), {}, "more than 1,000,000 bytes"),
+        (gzip.compress(TOKEN), {"Content-Encoding": "gzip"}, "packed"),
+    ],
+    ids=["large", "packed"],
+)
+def test_an_answer_is_read_only_so_far(asking: str, body: bytes, headers: dict[str, str], why: str) -> None:
+    provider = Recorded()
+    provider.at("https://id.example.com/fits", Reply(TOKEN.ljust(1_000_000)))
+    provider.at("https://id.example.com/not", Reply(body, headers=headers))
+    with serving(provider) as transport:
+        client = Client(ApiSettings(), transport=transport)
+
+        asyncio.run(asked(client, "https://id.example.com/fits", asking))
+        with pytest.raises(errors.Untrusted) as raised:
+            asyncio.run(asked(client, "https://id.example.com/not", asking))
+
+    assert why in raised.value.why
+    assert {one.headers["accept-encoding"] for one in provider.asked} == {"identity"}

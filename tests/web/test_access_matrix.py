@@ -96,12 +96,14 @@ def house(postgres_url: str, migrated_template: str) -> Iterator[tuple[httpx.Cli
     server, ready = Server(create_app(SETTINGS, store), SETTINGS), threading.Event()
     thread = threading.Thread(target=server.run, args=(ready.set,), name="house")
     thread.start()
-    assert ready.wait(20)
-    with httpx.Client(base_url=server.address, timeout=30) as client:
-        yield client, url
-    server.stop()
-    thread.join(60)
-    assert not thread.is_alive()
+    try:
+        assert ready.wait(20)
+        with httpx.Client(base_url=server.address, timeout=30) as client:
+            yield client, url
+    finally:
+        server.stop()
+        thread.join(60)
+        assert not thread.is_alive()
 
 
 def asked(client: httpx.Client, method: str, path: str, *, role: str | None, cluster: str) -> httpx.Response:

@@ -36,12 +36,14 @@ def serving(store: StoreSettings, **settings: Any) -> Generator[httpx.Client]:
     server, ready = Server(create_app(chosen, store), chosen), threading.Event()
     thread = threading.Thread(target=server.run, args=(ready.set,), name="door")
     thread.start()
-    assert ready.wait(20)
-    with httpx.Client(base_url=server.address, headers=HTML, timeout=30) as client:
-        yield client
-    server.stop()
-    thread.join(60)
-    assert not thread.is_alive()
+    try:
+        assert ready.wait(20)
+        with httpx.Client(base_url=server.address, headers=HTML, timeout=30) as client:
+            yield client
+    finally:
+        server.stop()
+        thread.join(60)
+        assert not thread.is_alive()
 
 
 @pytest.fixture

@@ -22,11 +22,13 @@ def address(store: StoreSettings) -> Iterator[str]:
     server, ready = Server(create_app(SETTINGS, store), SETTINGS), threading.Event()
     thread = threading.Thread(target=server.run, args=(ready.set,), name="door")
     thread.start()
-    assert ready.wait(20)
-    yield server.address
-    server.stop()
-    thread.join(60)
-    assert not thread.is_alive()
+    try:
+        assert ready.wait(20)
+        yield server.address
+    finally:
+        server.stop()
+        thread.join(60)
+        assert not thread.is_alive()
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
-"""Requests to a provider, by Authlib: with time limits, no redirects followed, and errors translated once."""
+"""Requests to a provider, by Authlib: bounded in time and size, no redirects followed, errors translated once."""
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import msgspec
@@ -20,6 +20,9 @@ from flower_api.settings import ApiSettings
 
 _LONGEST = timedelta(seconds=10)
 """For one exchange, whatever it consists of: somebody looks at a blank page meanwhile."""
+
+_LARGEST = 1_000_000
+"""Bytes of one answer. Metadata, keys, tokens and pages of groups have some thousands, rarely more."""
 
 _log = structlog.get_logger(__name__)
 
@@ -89,6 +92,8 @@ class Client:
             redirect_uri=self._redirect_uri,
             code_challenge_method="S256",
             timeout=self._seconds,
+            headers={"Accept-Encoding": "identity"},
+            event_hooks={"response": [_bound]},
             transport=self._transport,
             verify=await self._context(),
         )
@@ -103,6 +108,33 @@ class Client:
         return self._tls
 
 
+class _TooLarge(ValueError):
+    pass
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for piece in self._stream:
+            size += len(piece)
+            if size > _LARGEST:
+                raise _TooLarge(f"more than {_LARGEST:,} bytes")
+            yield piece
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+async def _bound(response: httpx2.Response) -> None:
+    """Let no more of its body be read than may be. A few bytes could be unpacked to any number: it was not asked to."""
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise _TooLarge("packed, though it was asked not to be")
+    response.stream = _Bounded(cast("httpx2.AsyncByteStream", response.stream))
+
+
 @asynccontextmanager
 async def _translated(address: str, seconds: float) -> AsyncGenerator[None]:
     """Raise our errors for theirs. The log gets the reason: no URL of ours holds a secret, and no body is logged."""
@@ -115,6 +147,9 @@ async def _translated(address: str, seconds: float) -> AsyncGenerator[None]:
     except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
         _log.warning("provider does not answer", address=address, reason=f"{type(error).__name__}: {error}")
         raise errors.Away(type(error).__name__) from error
+    except _TooLarge as error:
+        _log.warning("provider answers too much", address=address, reason=str(error))
+        raise errors.Untrusted(f"an answer that is {error}") from error
     except (msgspec.MsgspecError, TypeError, ValueError) as error:
         _log.warning("provider answers nonsense", address=address, reason=type(error).__name__)
         raise errors.Untrusted("no answer of a provider") from error
