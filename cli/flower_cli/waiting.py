@@ -27,18 +27,18 @@ def _of_collector(collector: Place, broker: str) -> str:
     status, body = collector.get("/readyz")
     if status == READY:
         return ""
-    away = _away(body) if status == HTTPStatus.SERVICE_UNAVAILABLE else []
-    if "broker" in away:
+    sides = _sides(body) if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    if sides.get("broker") is False:
         return f"{broker} does not answer yet: trying again"
-    if "database" in away:
+    if sides.get("database") is False:
         return "the database does not answer yet: trying again"
-    return "the collector does not answer yet"
+    return "the collector is still connecting" if sides else "the collector does not answer yet"
 
 
-def _away(body: str) -> list[str]:
-    """The sides that the collector's own answer calls away."""
+def _sides(body: str) -> dict[str, object]:
+    """Whether each side answers, in the collector's own answer: null is a first attempt that has not ended."""
     try:
         sides: object = json.loads(body)
     except ValueError:
-        return []
-    return [str(name) for name, well in sides.items() if not well] if isinstance(sides, dict) else []
+        return {}
+    return sides if isinstance(sides, dict) else {}

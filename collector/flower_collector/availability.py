@@ -38,6 +38,12 @@ class Availability:
             return self._away_at is None
 
     @property
+    def answers(self) -> bool | None:
+        """Whether the last attempt worked; None while the first one has not ended."""
+        with self._lock:
+            return None if self._away_at is not None and self._away_since is None else self._away_at is None
+
+    @property
     def away_at(self) -> datetime | None:
         """Since when it does not answer: from the start where it never did; None while it does."""
         with self._lock:

@@ -1,4 +1,7 @@
-"""The collector's own HTTP port: `/healthz` (its threads live), `/readyz` (broker and database answer), `/metrics`."""
+"""The collector's own HTTP port: `/healthz` (its threads live), `/readyz` (broker and database answer), `/metrics`.
+
+A side that has neither answered nor failed yet is `null` in `/readyz`.
+"""
 
 import json
 import socket
@@ -14,8 +17,8 @@ from prometheus_client.exposition import choose_encoder
 from flower_collector.settings import CollectorSettings
 from flower_store.settings import SettingError
 
-Truths = Callable[[], Mapping[str, bool]]
-"""Named parts and whether each is well."""
+Truths = Callable[[], Mapping[str, bool | None]]
+"""Named parts and whether each is well; None where that is not known yet."""
 
 
 Answer = tuple[HTTPStatus, str, bytes]

@@ -48,11 +48,6 @@ class Intake:
         return () if self._spooler is None else (self._spooler,)
 
     @property
-    def connected(self) -> bool:
-        """Whether the broker answers every receiver."""
-        return all(receiver.connected for receiver in self._receivers)
-
-    @property
     def subscribed(self) -> bool:
         """Whether events come by a subscription, which knows nothing of those that are published elsewhere."""
         return any(isinstance(receiver, RedisReceiver) for receiver in self._receivers)

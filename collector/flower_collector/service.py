@@ -137,11 +137,11 @@ class Collector:
         """Whether events flow: the broker and the database answer."""
         return all(self.readiness().values())
 
-    def readiness(self) -> Mapping[str, bool]:
-        """Whether each side answers, as `/readyz` tells."""
+    def readiness(self) -> Mapping[str, bool | None]:
+        """Whether each side answers, as `/readyz` tells; None while it has neither answered nor failed."""
         return {
-            "broker": self._intake.connected,
-            "database": self._shared.beats.available and not self._shared.events.away_for(),
+            "broker": self._shared.broker.answers,
+            "database": False if self._shared.events.answers is False else self._shared.beats.answers,
         }
 
     def healthy(self) -> Mapping[str, bool]:
@@ -192,8 +192,8 @@ class Collector:
         metrics, buffer = self.metrics, self._intake.buffer
         metrics.buffer_messages.set_function(lambda: len(buffer))
         metrics.buffer_bytes.set_function(lambda: buffer.size)
-        metrics.broker_connected.set_function(lambda: self.readiness()["broker"])
-        metrics.database_available.set_function(lambda: self.readiness()["database"])
+        metrics.broker_connected.set_function(lambda: bool(self.readiness()["broker"]))
+        metrics.database_available.set_function(lambda: bool(self.readiness()["database"]))
 
     def _check_schema(self) -> None:
         writer = self._shared.writer()

@@ -15,6 +15,8 @@ from flower_cli.readiness import Place
 READY = (HTTPStatus.OK, '{"ok": true, "broker": true, "database": true}')
 BROKER_AWAY = (HTTPStatus.SERVICE_UNAVAILABLE, '{"ok": false, "broker": false, "database": true}')
 DATABASE_AWAY = (HTTPStatus.SERVICE_UNAVAILABLE, '{"ok": false, "broker": true, "database": false}')
+BROKER_NOT_TRIED = (HTTPStatus.SERVICE_UNAVAILABLE, '{"ok": false, "broker": null, "database": true}')
+NOTHING_TRIED = (HTTPStatus.SERVICE_UNAVAILABLE, '{"ok": false, "broker": null, "database": null}')
 UNREADABLE = (HTTPStatus.SERVICE_UNAVAILABLE, "<html>")
 Answer = tuple[HTTPStatus, str]
 
@@ -26,6 +28,8 @@ Answer = tuple[HTTPStatus, str]
         (BROKER_AWAY, READY, "the broker redis://h does not answer yet: trying again; the dashboard is at {url}"),
         (BROKER_AWAY, None, "the broker redis://h does not answer yet: trying again"),
         (DATABASE_AWAY, None, "the database does not answer yet: trying again"),
+        (BROKER_NOT_TRIED, READY, "the collector is still connecting; the dashboard is at {url}"),
+        (NOTHING_TRIED, None, "the collector is still connecting"),
         (UNREADABLE, None, "the collector does not answer yet"),
         (None, None, "the collector does not answer yet"),
         (READY, UNREADABLE, "the API does not answer yet"),

@@ -13,6 +13,7 @@ from tests.collector.publishing import Publisher
 from tests.waiting import eventually
 
 from flower_collector.service import Collector
+from flower_collector.settings import CollectorSettings
 from flower_store import errors
 from flower_store.settings import StoreSettings
 
@@ -110,6 +111,18 @@ def test_one_of_two_collectors_leads_and_the_other_takes_over(redis_url: str, st
 
     eventually(lambda: leads(waiting))
     assert len(leading) == 1
+
+
+def test_what_has_neither_answered_nor_failed_yet_is_not_called_away(
+    redis_url: str, store_settings: StoreSettings
+) -> None:
+    collector = Collector(CollectorSettings(broker=redis_url, collector_port=0), store_settings)  # nothing was tried
+
+    assert collector.readiness() == {"broker": None, "database": None}
+    assert not collector.ready()
+    assert collector.metrics.registry.get_sample_value("flower_collector_broker_connected") == 0
+    assert collector.metrics.registry.get_sample_value("flower_collector_database_available") == 0
+    collector.stop()
 
 
 def test_a_broker_that_is_away_is_not_ready_and_comes_back(
