@@ -1,8 +1,11 @@
-"""Arguments of our own addresses: one that nobody reads is refused, because it is a slip of the keyboard."""
+"""Arguments of our own addresses: one that nobody reads is refused, because it is a slip of the keyboard.
+
+The guards are coroutines: Litestar gives each other one a thread for every request.
+"""
 
 import difflib
 import functools
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from litestar.connection import ASGIConnection
@@ -13,16 +16,16 @@ from litestar.params import QueryParameter
 _Connection = ASGIConnection[Any, Any, Any, Any]
 
 
-def only(*names: str) -> Callable[[_Connection, BaseRouteHandler], None]:
+def only(*names: str) -> Callable[[_Connection, BaseRouteHandler], Awaitable[None]]:
     """A guard that refuses every other query argument."""
 
-    def guard(connection: _Connection, _: BaseRouteHandler) -> None:
+    async def guard(connection: _Connection, _: BaseRouteHandler) -> None:
         _refuse_others(connection, names)
 
     return guard
 
 
-def declared(connection: _Connection, handler: BaseRouteHandler) -> None:
+async def declared(connection: _Connection, handler: BaseRouteHandler) -> None:
     """A guard that refuses what neither the handler nor a dependency of its own declares."""
     _refuse_others(connection, _declared(handler))
 

@@ -24,7 +24,7 @@ async def page(connection: AsyncConnection, query: TaskQuery) -> Page[TaskSummar
     """A page of summaries, and the cursor of the next."""
     limit = query.limit or 1
     statement = _chosen(task_rows.joined(task_rows.SUMMARY), replace(query, limit=limit + 1))
-    items = [task_rows.summary(row) for row in (await connection.execute(statement)).mappings()]
+    items = [task_rows.summary(row) for row in task_rows.rows(await connection.execute(statement))]
     more = len(items) > limit
     items = items[:limit]
     last = Cursor(items[-1].seen_at, items[-1].key).token() if more else None
@@ -66,7 +66,7 @@ async def by_ids(connection: AsyncConnection, cluster_id: int, task_ids: Collect
     """Summaries of the tasks with these ids, in no order; ids that are not there are left out."""
     keys = [ids.task_key(task_id) for task_id in task_ids]
     statement = task_rows.joined(task_rows.SUMMARY).where(_T.cluster_id == cluster_id, _T.key.in_(keys))
-    return [task_rows.summary(row) for row in (await connection.execute(statement)).mappings()]
+    return [task_rows.summary(row) for row in task_rows.rows(await connection.execute(statement))]
 
 
 async def failures(connection: AsyncConnection, cluster_id: int, *, limit: int) -> list[TaskSummary]:
@@ -77,7 +77,7 @@ async def failures(connection: AsyncConnection, cluster_id: int, *, limit: int) 
         .order_by(_T.failed_at.desc(), _T.key.desc())
         .limit(limit)
     )
-    return [task_rows.summary(row) for row in (await connection.execute(statement)).mappings()]
+    return [task_rows.summary(row) for row in task_rows.rows(await connection.execute(statement))]
 
 
 async def one(connection: AsyncConnection, cluster_id: int, task_id: str) -> TaskRecord | None:
@@ -99,7 +99,7 @@ async def relations(
         .order_by(_T.seen_at, _T.key)
         .limit(most + 1)
     )
-    children = [task_rows.summary(row) for row in (await connection.execute(statement)).mappings()]
+    children = [task_rows.summary(row) for row in task_rows.rows(await connection.execute(statement))]
     return RelationsRecord(
         root=found.get(record.root_id or ""),
         parent=found.get(record.parent_id or ""),
@@ -169,7 +169,7 @@ async def names(connection: AsyncConnection, cluster_id: int) -> list[str]:
 
 
 async def _records(connection: AsyncConnection, cluster_id: int, statement: Select[Any]) -> list[TaskRecord]:
-    rows = (await connection.execute(statement)).mappings().all()
+    rows = task_rows.rows(await connection.execute(statement))
     children = await _children(connection, cluster_id, [row["key"] for row in rows])
     return [task_rows.record(row, children[row["key"]]) for row in rows]
 
