@@ -1,10 +1,10 @@
 """Arguments of our own addresses: one that nobody reads is refused, because it is a slip of the keyboard.
 
-The guards are coroutines: Litestar gives each other one a thread for every request.
+The guards are coroutines: Litestar gives each other one a thread for every request, and each a copy of the handler,
+which is no key to remember anything by.
 """
 
 import difflib
-import functools
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
@@ -30,7 +30,6 @@ async def declared(connection: _Connection, handler: BaseRouteHandler) -> None:
     _refuse_others(connection, _declared(handler))
 
 
-@functools.cache
 def _declared(handler: BaseRouteHandler) -> tuple[str, ...]:
     wanted = handler.parsed_fn_signature.parameters
     given = handler.resolve_dependencies()
