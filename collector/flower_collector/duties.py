@@ -33,12 +33,6 @@ DUTIES_FAILED = "duties failed"
 BEAT = 2.0
 """Seconds between signs of life. The pages call a collector away after a few of them."""
 
-ANOTHER_LIVES = timedelta(seconds=10)
-"""A beat of another collector that is older than this is of a dead one; with a younger one, time will tell."""
-
-SETTLED = 3 * BEAT
-"""Seconds after which another collector that lives has beaten again."""
-
 LOOK = 0.2
 """Seconds between looks for a neighbour's beat at the end."""
 
@@ -95,7 +89,7 @@ class Duties(threading.Thread):
         self._clock = clock
         self._now = now
         self._pause = pause
-        self._begun_at = self._beaten_at = self._listening_since = clock()
+        self._beaten_at = self._listening_since = clock()
         self._previous: datetime | None = None
         self._committed: datetime | None = None
         self._previous_known = self._previous_streamed = False
@@ -214,10 +208,9 @@ class Duties(threading.Thread):
         """A start and a stop within one beat of a living neighbour would else look like an absence of all."""
         until = self._clock() + LAST_LOOKS * LOOK
         while (
-            any(gap.all_away for gap in self._unsettled)
-            and self._clock() < until
-            and collectors.others_may_run(self._store, self._instance.id)
-            and not self._another_lives()
+            self._clock() < until
+            and self._another_may_run()
+            and any(gap.all_away and not self._another_covers(gap) for gap in self._unsettled)
         ):
             self._pause(LOOK)
 
@@ -289,8 +282,7 @@ class Duties(threading.Thread):
 
     def _weigh(self, gap: gaps.Gap) -> None:
         """Record the gap, or wait: a collector that beat a moment ago may live, and then nothing was missed."""
-        young = self._previous is not None and gap.ended_at - self._previous < ANOTHER_LIVES
-        if gap.all_away and young and self._clock() - self._begun_at < SETTLED:
+        if gap.all_away and self._another_may_run() and not self._another_covers(gap):
             self._unsettled.append(gap)
             return
         self._settle(gap)
@@ -301,7 +293,7 @@ class Duties(threading.Thread):
             return  # nobody had read it yet: the add-on or the mode is new, and all that there is is read
         if gap.found_again:
             started_at = started_at or gap.ended_at  # its finder waits for the record
-        if started_at is None or (gap.all_away and self._another_lives()):
+        if started_at is None or (gap.all_away and self._another_covers(gap)):
             return
         ended_at = max(started_at, gap.ended_at)
         new = self._store.record_gap(
@@ -315,7 +307,12 @@ class Duties(threading.Thread):
         self._metrics.gaps.labels(gap.reason).inc()
         log.warning(GAP_RECORDED, reason=gap.reason, seconds=(ended_at - started_at).total_seconds(), detail=gap.detail)
 
-    def _another_lives(self) -> bool:
-        """Whether another collector has beaten since the last beat that we found at our start."""
-        beaten = self._store.last_beat(other_than=self._instance.id)
-        return beaten is not None and self._previous is not None and beaten > self._previous
+    def _another_may_run(self) -> bool:
+        known = self._previous
+        return known is not None and collectors.others_may_run(self._store, self._instance.id, known=known)
+
+    def _another_covers(self, gap: gaps.Gap) -> bool:
+        known = self._previous
+        return known is not None and collectors.another_covers(
+            self._store, self._instance.id, known=known, until=gap.ended_at
+        )

@@ -7,19 +7,39 @@ from uuid import UUID
 from flower_store import writes
 
 
-def others_may_run(writer: writes.Writer, than: UUID) -> bool:
-    """Whether another collector beat within the last ten seconds and has not said that it stopped.
+def others_may_run(writer: writes.Writer, than: UUID, *, known: datetime) -> bool:
+    """Whether another collector, which had beaten by `known`, beat within the last ten seconds and did not stop.
 
-    It may have been killed since: only a further beat of it is proof of life (`Writer.last_beat`).
+    It may have been killed since: see `another_covers`.
     """
     with writer.session() as connection:
-        row = connection.execute(_RUNNING, (writer.cluster_id, than)).fetchone()
+        row = connection.execute(_RUNNING, (writer.cluster_id, than, known)).fetchone()
         return bool(row and row[0])
 
 
 _RUNNING = """
 SELECT EXISTS (
-  SELECT FROM collector WHERE cluster_id = %s AND id <> %s AND stopped_at IS NULL AND beat_at > now() - interval '10 s'
+  SELECT FROM collector
+  WHERE cluster_id = %s AND id <> %s AND started_at <= %s AND stopped_at IS NULL AND beat_at > now() - interval '10 s'
+)
+"""
+
+
+def another_covers(writer: writes.Writer, than: UUID, *, known: datetime, until: datetime) -> bool:
+    """Whether another collector, which had beaten by `known`, runs on or had everything committed `until` then.
+
+    One that came later tells nothing of the time before: `known` is the last beat that `than` found at its start.
+    """
+    values = {"cluster": writer.cluster_id, "than": than, "known": known, "until": until}
+    with writer.session() as connection:
+        row = connection.execute(_COVERS, values).fetchone()
+        return bool(row and row[0])
+
+
+_COVERS = """
+SELECT EXISTS (
+  SELECT FROM collector WHERE cluster_id = %(cluster)s AND id <> %(than)s AND started_at <= %(known)s
+  AND ((stopped_at IS NULL AND beat_at > %(known)s) OR coalesce(committed_at, beat_at) >= %(until)s)
 )
 """
 

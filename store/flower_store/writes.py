@@ -198,10 +198,10 @@ class Writer:
             row = connection.execute(_GAP, parameters).fetchone()
             return bool(row and row[0])
 
-    def last_beat(self, *, other_than: UUID | None = None) -> datetime | None:
-        """When a collector of this cluster, or another one than this, last said that it lived; None if never."""
+    def last_beat(self) -> datetime | None:
+        """When a collector of this cluster last said that it lived; None if never."""
         with self._translated() as connection:
-            row = connection.execute(_LAST_BEAT, (self._cluster_id, other_than)).fetchone()
+            row = connection.execute(_LAST_BEAT, (self._cluster_id,)).fetchone()
             return row[0] if row else None
 
     def beat(
@@ -421,7 +421,7 @@ ON CONFLICT (cluster_id, identity) DO UPDATE SET
 RETURNING xmax = 0
 """
 
-_LAST_BEAT = "SELECT max(beat_at) FROM collector WHERE cluster_id = %s AND id IS DISTINCT FROM %s::uuid"
+_LAST_BEAT = "SELECT max(beat_at) FROM collector WHERE cluster_id = %s"
 
 _TRIM_ASIDE = """
 DELETE FROM set_aside WHERE cluster_id = %(cluster)s AND id <= (

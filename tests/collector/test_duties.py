@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -23,6 +24,8 @@ from flower_store.settings import StoreSettings
 
 Query = Callable[[str], list[tuple[Any, ...]]]
 LOST = "SELECT count(*) FROM worker_event WHERE type = 'worker-lost'"
+REASONS = "SELECT reason FROM gap"
+DEAD = "UPDATE collector SET beat_at = beat_at - interval '1 hour' WHERE pid = 2 RETURNING 1"
 SILENT = "UPDATE worker SET alive_until = now() - interval '1 second' RETURNING 1"
 
 
@@ -55,6 +58,27 @@ def broker(clock: Clock) -> Availability:
 @pytest.fixture
 def noted() -> Gaps:
     return Gaps()
+
+
+class Neighbour:
+    """Another collector's row."""
+
+    def __init__(self, store: writes.Writer) -> None:
+        self._store = store
+        self._instance = writes.Instance(id=uuid4(), hostname="neighbour", pid=2, version="3", promise="")
+
+    def beat(self, *, committed_at: datetime) -> None:
+        self._store.beat(self._instance, stored=0, aside=0, lag=None, committed_at=committed_at)
+
+    def stop(self) -> None:
+        self._store.stopped(self._instance)
+
+
+@pytest.fixture
+def neighbours(database_url: str) -> Iterator[tuple[Neighbour, Neighbour]]:
+    store = writes.Writer(StoreSettings(database_url=database_url), cluster="default")
+    yield Neighbour(store), Neighbour(store)
+    store.close()
 
 
 @pytest.fixture
@@ -152,3 +176,58 @@ def test_a_hole_at_the_beginning_of_all_is_recorded_where_no_collector_ever_live
     duties.work_once()
 
     assert query("SELECT started_at = ended_at, count FROM gap") == [(True, 5)]
+
+
+def test_after_a_slow_start_a_neighbour_still_has_the_time_of_a_beat_to_show_that_it_lives(
+    duties: Duties, noted: Gaps, clock: Clock, query: Query, neighbours: tuple[Neighbour, Neighbour]
+) -> None:
+    neighbour, _ = neighbours
+    neighbour.beat(committed_at=NOON)
+    clock.seconds += 8
+    noted.note(Gap(None, datetime.now(UTC), losses.COLLECTOR_AWAY))
+
+    duties.work_once()
+    neighbour.beat(committed_at=NOON)
+    duties.work_once()
+    query(DEAD)
+    duties.work_once()
+
+    assert query(REASONS) == []
+
+
+def test_a_neighbour_that_came_after_us_tells_nothing_of_the_time_before(
+    duties: Duties, noted: Gaps, clock: Clock, query: Query, neighbours: tuple[Neighbour, Neighbour]
+) -> None:
+    killed, later = neighbours
+    killed.beat(committed_at=NOON)
+    noted.note(Gap(None, datetime.now(UTC), losses.COLLECTOR_AWAY))
+
+    duties.work_once()
+    query(DEAD)
+    later.beat(committed_at=datetime.now(UTC))
+    clock.seconds += 8
+    duties.work_once()
+
+    assert query(REASONS) == [(losses.COLLECTOR_AWAY,)]
+
+
+@pytest.mark.parametrize(("covered", "gaps"), [(True, []), (False, [(losses.COLLECTOR_AWAY,)])])
+def test_a_neighbour_that_stopped_covers_what_it_had_committed(  # noqa: PLR0917 - fixtures
+    covered: bool,
+    gaps: list[tuple[str]],
+    duties: Duties,
+    noted: Gaps,
+    clock: Clock,
+    query: Query,
+    neighbours: tuple[Neighbour, Neighbour],
+) -> None:
+    neighbour, _ = neighbours
+    subscribed_at = datetime.now(UTC)
+    neighbour.beat(committed_at=datetime.now(UTC) if covered else NOON)
+    neighbour.stop()
+    noted.note(Gap(None, subscribed_at, losses.COLLECTOR_AWAY))
+
+    clock.seconds += 8
+    duties.work_once()
+
+    assert query(REASONS) == gaps

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from tests.store.conftest import Query
 
-from flower_store import errors, factories, leadership, partitions
+from flower_store import collectors, errors, factories, leadership, partitions
 from flower_store.events import SetAside
 from flower_store.factories import NOON, a_success, an_event, uuid_of
 from flower_store.settings import StoreSettings
@@ -191,12 +191,16 @@ def test_a_collector_can_ask_whether_another_one_lives(writer: Writer) -> None:
     never = writer.last_beat()
 
     writer.beat(me, stored=0, aside=0, lag=None)
-    alone = (writer.last_beat() is not None, writer.last_beat(other_than=me.id))
+    known = writer.last_beat()
+    assert known is not None
+    alone = collectors.others_may_run(writer, me.id, known=known)
     writer.beat(other, stored=0, aside=0, lag=None)
+    found = writer.last_beat()
+    assert found is not None
 
     assert never is None
-    assert alone == (True, None)
-    assert writer.last_beat(other_than=me.id) is not None
+    assert not alone
+    assert [collectors.others_may_run(writer, me.id, known=moment) for moment in (known, found)] == [False, True]
 
 
 def test_only_one_collector_leads_a_cluster_until_it_resigns(writer: Writer, settings: StoreSettings) -> None:
