@@ -40,11 +40,13 @@ def run(configuration: Configuration) -> None:
 
 def _summed(steps: Iterable[Gone]) -> list[Gone]:
     """One line a table; a partition that others used is told as it is."""
-    rows: Counter[tuple[str, str, bool]] = Counter()
+    rows: dict[tuple[str, str, bool], int | None] = {}
     size: Counter[tuple[str, str, bool]] = Counter()
     for gone in steps:
-        rows[gone.kind, gone.subject, gone.done] += gone.rows or 0
-        size[gone.kind, gone.subject, gone.done] += gone.bytes or 0
+        key = gone.kind, gone.subject, gone.done
+        known = rows.get(key, 0)
+        rows[key] = None if gone.rows is None or known is None else known + gone.rows
+        size[key] += gone.bytes or 0
     return [Gone(*key[:2], rows[key], size[key] or None, key[2]) for key in rows]
 
 

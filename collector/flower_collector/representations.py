@@ -5,6 +5,7 @@ Nothing is evaluated. The scanner knows a strict part of the grammar, and where 
 """
 
 import re
+import unicodedata
 
 HIDDEN = "[redacted]"
 
@@ -80,7 +81,9 @@ class Names:
 
 def _letters(text: str) -> str:
     """What of a text counts in a name."""
-    return text.translate(_PLAIN).lower() if text.isascii() else _BETWEEN.sub("", text.casefold())
+    if text.isascii():
+        return text.translate(_PLAIN).lower()
+    return _BETWEEN.sub("", unicodedata.normalize("NFKC", text).casefold())
 
 
 class _Scanner:

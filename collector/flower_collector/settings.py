@@ -98,9 +98,13 @@ class CollectorSettings:
         help="RabbitMQ: with the database away this long, unwritten messages go back to the broker.",
     )
     buffer_size: int = setting(
-        100_000, help="Messages held in memory, at most; Redis drops the oldest past it and records a gap."
+        100_000,
+        help="Messages that wait in memory, at most; Redis drops the oldest past it and records a gap. Up to four "
+        "batches (batch_size) that are opened or being written stand beside them.",
     )
-    buffer_max_bytes: int = setting(64 * 1024**2, help="Bytes of messages held in memory, at most; as buffer_size.")
+    buffer_max_bytes: int = setting(
+        64 * 1024**2, help="Bytes of messages that wait in memory, at most; as buffer_size."
+    )
     spool_dir: str | None = setting(
         None,
         metavar="DIRECTORY",

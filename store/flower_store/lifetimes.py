@@ -39,8 +39,8 @@ class RetentionSettings:
     )
     retention_max_bytes: int = setting(
         0,
-        help="Bytes that the database may take: past it the oldest days of events go, then the oldest tasks that have "
-        "no event left; today's events and their tasks stay. 0 is no bound.",
+        help="Bytes that Flower's tables may take: past it the oldest days of events go, then the oldest tasks that "
+        "have no event left; today's events and their tasks stay. 0 is no bound.",
     )
 
     @property

@@ -34,6 +34,21 @@ def test_a_dry_run_tells_what_then_goes(flower: Run, database_url: str) -> None:
     assert (kept, left) == ((1,), (0,))
 
 
+def test_a_day_whose_rows_nobody_has_counted_is_told_alike_before_and_after(flower: Run, database_url: str) -> None:
+    long_ago = datetime.now(UTC) - timedelta(days=10)
+    writer = Writer(StoreSettings(database_url=database_url), cluster="default")
+    writer.connect()
+    writer.ensure_partitions(long_ago)
+    writer.write([msgspec.structs.replace(factories.an_event("succeeded"), micros=moments.micros(long_ago))])
+    writer.close()
+
+    told, done = (flower("retention", *dry, "--database-url", database_url) for dry in (["--dry-run"], []))
+
+    (line,) = [line for line in told.output.splitlines() if f"task_event_{long_ago:%Y%m%d}" in line]
+    assert "unknown" in line
+    assert line in done.output
+
+
 def test_a_rule_that_is_broken_is_told_in_one_sentence(flower: Run) -> None:
     refused = flower("retention", "--retention-tasks", "6d", "--database-url", "postgresql://nowhere/flower")
 
