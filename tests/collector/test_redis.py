@@ -333,7 +333,7 @@ def test_a_slow_reader_reads_all_that_was_published_before_its_farewell(redis_ur
     )
     receiver = RedisReceiver(surroundings, clock=lambda: next(ticks))
     receiver.start()
-    eventually(lambda: receiver.connected)
+    eventually(lambda: surroundings.broker.available)
 
     pipeline = client.pipeline(transaction=False)
     for task_id in TASKS[:5000]:

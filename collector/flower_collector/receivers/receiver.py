@@ -55,11 +55,6 @@ class Receiver(threading.Thread, abc.ABC):
     def promise(self) -> str:
         """What may be promised of the events that come this way."""
 
-    @property
-    def connected(self) -> bool:
-        """Whether the broker answers."""
-        return self._around.broker.available
-
     @abc.abstractmethod
     def _receive(self, connection: driver.Connection) -> None:
         """Receive until `pause()` or `finish()`, or raise an error of the connection."""
