@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid5
 
 import structlog
 
@@ -42,6 +43,9 @@ LAST_LOOKS = 20
 LISTENED = 15.0
 """Seconds for which broker and database must have answered before silence is a worker's: after our own absence, or a
 pause of the database, the waiting heartbeats come first."""
+
+_ABSENCES = UUID("7a5f3e0e-8f0b-4c53-9d6e-6f1c1f0d9b11")
+"""Namespace of their identities."""
 
 ASIDE_KEPT = 10_000
 """Records of set-aside input that are kept for each cluster: enough to see a pattern."""
@@ -298,7 +302,7 @@ class Duties(threading.Thread):
         ended_at = max(started_at, gap.ended_at)
         new = self._store.record_gap(
             started_at, ended_at, reason=gap.reason, detail=gap.detail, count=gap.count, at_least=gap.at_least,
-            since_stored=gap.since_stored, identity=gap.identity,
+            since_stored=gap.since_stored, identity=gap.identity or _absence(gap, started_at),
         )  # fmt: skip
         if gap.recorded is not None:
             gap.recorded.set()
@@ -316,3 +320,8 @@ class Duties(threading.Thread):
         return known is not None and collectors.another_covers(
             self._store, self._instance.id, known=known, until=gap.ended_at
         )
+
+
+def _absence(gap: gaps.Gap, started_at: datetime) -> UUID | None:
+    """Of an absence of all, which each of those that come after it finds, and none of them is the first."""
+    return uuid5(_ABSENCES, f"{gap.reason} {started_at.isoformat()}") if gap.all_away else None

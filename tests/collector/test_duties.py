@@ -3,7 +3,8 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -82,11 +83,21 @@ def neighbours(database_url: str) -> Iterator[tuple[Neighbour, Neighbour]]:
 
 
 @pytest.fixture
-def duties(database_url: str, clock: Clock, broker: Availability, noted: Gaps) -> Iterator[Duties]:
-    store = writes.Writer(StoreSettings(database_url=database_url), cluster="default")
-    store.write([], [factories.a_heartbeat(0)])
+def store(database_url: str) -> Iterator[writes.Writer]:
+    made = writes.Writer(StoreSettings(database_url=database_url), cluster="default")
+    made.write([], [factories.a_heartbeat(0)])
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def duties(store: writes.Writer, clock: Clock, broker: Availability, noted: Gaps) -> Duties:
+    return of_a_collector(store, clock, broker, noted)
+
+
+def of_a_collector(store: writes.Writer, clock: Clock, broker: Availability, noted: Gaps) -> Duties:
     metrics = Metrics()
-    yield Duties(
+    return Duties(
         store,
         instance=writes.Instance(id=uuid4(), hostname=socket.gethostname(), pid=1, version="3", promise=""),
         promise=lambda: "",
@@ -101,7 +112,6 @@ def duties(database_url: str, clock: Clock, broker: Availability, noted: Gaps) -
         failed=lambda error: pytest.fail(str(error)),
         clock=clock,
     )
-    store.close()
 
 
 def rounds(duties: Duties, clock: Clock, seconds: float) -> None:
@@ -209,6 +219,40 @@ def test_a_neighbour_that_came_after_us_tells_nothing_of_the_time_before(
     duties.work_once()
 
     assert query(REASONS) == [(losses.COLLECTOR_AWAY,)]
+
+
+class Together(writes.Writer):
+    """Looks for the last beat with another one, before either beats."""
+
+    met: threading.Barrier
+
+    def last_beat(self) -> datetime | None:
+        found = super().last_beat()
+        self.met.wait(GENEROUS)
+        return found
+
+
+def test_an_absence_that_two_find_who_come_together_is_one_gap(
+    database_url: str, clock: Clock, broker: Availability, query: Query, neighbours: tuple[Neighbour, Neighbour]
+) -> None:
+    neighbours[0].beat(committed_at=NOON)
+    Together.met = threading.Barrier(2)
+    stores = [Together(StoreSettings(database_url=database_url), cluster="default") for _ in range(2)]
+    both = []
+    for number, store in enumerate(stores):
+        noted = Gaps()
+        noted.note(Gap(None, NOON + timedelta(hours=1, seconds=number), losses.COLLECTOR_AWAY))
+        both.append(of_a_collector(store, clock, broker, noted))
+
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(Duties.work_once, both))
+    query(DEAD)
+    clock.seconds += 8
+    for one, store in zip(both, stores, strict=True):
+        one.work_once()
+        store.close()
+
+    assert query("SELECT ended_at FROM gap") == [(NOON + timedelta(hours=1, seconds=1),)]
 
 
 @pytest.mark.parametrize(("covered", "gaps"), [(True, []), (False, [(losses.COLLECTOR_AWAY,)])])
