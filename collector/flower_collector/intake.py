@@ -48,6 +48,12 @@ class Intake:
         return () if self._spooler is None else (self._spooler,)
 
     @property
+    def answered(self) -> bool | None:
+        """Whether the broker answers every receiver; None while one has neither been answered nor failed."""
+        told = [receiver.answered for receiver in self._receivers]
+        return False if False in told else None if None in told else True
+
+    @property
     def subscribed(self) -> bool:
         """Whether events come by a subscription, which knows nothing of those that are published elsewhere."""
         return any(isinstance(receiver, RedisReceiver) for receiver in self._receivers)

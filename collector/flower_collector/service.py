@@ -140,7 +140,7 @@ class Collector:
     def readiness(self) -> Mapping[str, bool | None]:
         """Whether each side answers, as `/readyz` tells; None while it has neither answered nor failed."""
         return {
-            "broker": self._shared.broker.answers,
+            "broker": self._intake.answered,
             "database": False if self._shared.events.answers is False else self._shared.beats.answers,
         }
 

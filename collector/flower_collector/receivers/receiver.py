@@ -55,6 +55,11 @@ class Receiver(threading.Thread, abc.ABC):
     def promise(self) -> str:
         """What may be promised of the events that come this way."""
 
+    @property
+    def answered(self) -> bool | None:
+        """Whether the broker answers; None while it has neither answered nor failed."""
+        return self._around.broker.answers
+
     @abc.abstractmethod
     def _receive(self, connection: driver.Connection) -> None:
         """Receive until `pause()` or `finish()`, or raise an error of the connection."""
