@@ -45,7 +45,7 @@ LISTENED = 15.0
 pause of the database, the waiting heartbeats come first."""
 
 _ABSENCES = UUID("7a5f3e0e-8f0b-4c53-9d6e-6f1c1f0d9b11")
-"""Namespace of their identities."""
+"""Namespace of the identities of absences."""
 
 ASIDE_KEPT = 10_000
 """Records of set-aside input that are kept for each cluster: enough to see a pattern."""
