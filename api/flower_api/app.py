@@ -73,7 +73,8 @@ def create_app(
     - `app.lifespan()` raises WrongSchema where the database is of another revision; one that is away is waited for.
     """
     pool = Pool(store)
-    table = {**rules.API, **extra_rules}
+    doors = rules.api(metrics_public=settings.metrics_public, health_public=settings.health_public)
+    table = {**doors, **extra_rules}
     entry = Entry(settings, pool, outgoing=outgoing)
     guard = Guard(table, entry.principal, entry.note_refusal, root=settings.root, read_only=settings.read_only)
     hub = Live(partial(notices.listen, store), most=settings.live_streams)

@@ -16,7 +16,7 @@ from litestar.exceptions import NotFoundException
 from flower_api.access import principal as principals
 from flower_api.access.permissions import Permission
 from flower_api.access.principal import Principal
-from flower_store import database
+from flower_store.reader import Reader
 from flower_store.reads import clusters
 from flower_store.records import ClusterRecord
 from flower_store.settings import StoreSettings
@@ -38,7 +38,7 @@ class NoCluster(NotFoundException):
     """Nothing is stored yet: no collector has been here."""
 
 
-class Pool(database.Reader):
+class Pool(Reader):
     """The store's pool of connections, one a process, and which clusters there are."""
 
     def __init__(self, settings: StoreSettings) -> None:

@@ -69,6 +69,12 @@ class ApiSettings:
         False,
         help="Answer anybody who can reach the port: without it only this machine is answered.",
     )
+    metrics_public: bool = setting(
+        False, help="Answer /metrics to everybody who reaches the port, as Flower 2 did; it names tasks and workers."
+    )
+    health_public: bool = setting(
+        True, help="Answer /healthcheck, /healthz and /readyz to everybody; without it probes need a login or a token."
+    )
     basic_auth: tuple[str, ...] = setting(
         (),
         secret=True,

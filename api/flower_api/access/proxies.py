@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from litestar.types import Scope
-
 from flower_store.settings import SettingError
 
 if TYPE_CHECKING:
+    from litestar.types import Scope
+
     from flower_api.settings import ApiSettings
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -67,12 +67,12 @@ def address(text: str) -> Address | None:
     return getattr(found, "ipv4_mapped", None) or found
 
 
-def note(scope: Scope, peer: str) -> None:
+def note(scope: "Scope", peer: str) -> None:
     """Keep who the proxy is: the request itself will name the client."""
     scope[_PEER] = peer  # type: ignore[literal-required]  # ASGI lets layers add keys
 
 
-def of(scope: Scope) -> str:
+def of(scope: "Scope") -> str:
     """The trusted proxy that this request came through last; empty where there is none."""
     found = scope.get(_PEER, "")
     return found if isinstance(found, str) else ""

@@ -77,11 +77,14 @@ _NATIVE = (
     "/workers/{hostname}/history",
 )  # fmt: skip
 
+HEALTH = ("/healthcheck", "/healthz", "/readyz")
+METRICS = ("GET", "/metrics")
+
 API: Rules = {
-    **public("/healthcheck", "/healthz", "/readyz"),
+    **public(*HEALTH),
     **public("/api/openapi", "/api/openapi/openapi.json", "/api/openapi/{path}"),  # Litestar's own
     **public("/api/openapi.json", "/api/docs", "/api/docs/start.js"),  # the same for all who have this build
-    ("GET", "/metrics"): Rule((Permission.METRICS,)),
+    METRICS: Rule((Permission.METRICS,)),
     **reads("/events/stream", "/tasks/datatable", "/api/tasks", "/api/task/info", "/api/task/info/{task_id}"),
     **reads("/api/task/types", "/api/task/result/{task_id}", "/api/workers", "/api/queues/length"),
     ("POST", "/tasks/datatable"): READ,
@@ -98,6 +101,13 @@ API: Rules = {
     ("DELETE", "/api/v1/tokens/{token_id}"): Rule((Permission.OWN_TOKENS,), writes=True),
     ("PATCH", "/api/v1/clusters/{slug}/errors/{group_id}"): does(Permission.DECIDE),
 }
+
+
+def api(*, metrics_public: bool, health_public: bool) -> Rules:
+    """The rules of the API's routes; these two doors are opened and closed for themselves."""
+    opened = {METRICS: PUBLIC} if metrics_public else {}
+    closed = {} if health_public else {("GET", path): Rule((Permission.READ, Permission.METRICS)) for path in HEALTH}
+    return {**API, **opened, **closed}
 
 
 def check(routes: Iterable[BaseRoute], rules: Rules, *, root: str, optional: Iterable[tuple[str, str]] = ()) -> None:
