@@ -13,8 +13,8 @@ from flower_store.events import SetAside, TaskEvent, WorkerEvent
 from flower_store.fold import Folded
 from flower_store.writes import SET_ASIDE_BODY
 
-MAX_BYTES = 3 * 1024**2
-"""Bytes of bodies in one batch, of which four may be in memory. Decoded and as rows they take a few times as much;
+MAX_BYTES = 5 * 1024**2 // 2
+"""Bytes of bodies in one batch, of which five may be in memory. Decoded and as rows they take a few times as much;
 ordinary batches have one or two MB."""
 
 MAX_ASIDE = 200

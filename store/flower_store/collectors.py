@@ -26,9 +26,10 @@ SELECT EXISTS (
 
 
 def another_covers(writer: writes.Writer, than: UUID, *, known: datetime, until: datetime) -> bool:
-    """Whether another collector, which had beaten by `known`, runs on or had everything committed `until` then.
+    """Whether another collector, which had beaten by `known`, had everything committed `until` then.
 
-    One that came later tells nothing of the time before: `known` is the last beat that `than` found at its start.
+    One that came later tells nothing of the time before: `known` is the last beat that `than` found at its start. Nor
+    does one that only runs on: what it has received and not committed, a kill loses.
     """
     values = {"cluster": writer.cluster_id, "than": than, "known": known, "until": until}
     with writer.session() as connection:
@@ -39,7 +40,7 @@ def another_covers(writer: writes.Writer, than: UUID, *, known: datetime, until:
 _COVERS = """
 SELECT EXISTS (
   SELECT FROM collector WHERE cluster_id = %(cluster)s AND id <> %(than)s AND started_at <= %(known)s
-  AND ((stopped_at IS NULL AND beat_at > %(known)s) OR coalesce(committed_at, beat_at) >= %(until)s)
+  AND coalesce(committed_at, beat_at) >= %(until)s
 )
 """
 

@@ -1,12 +1,11 @@
 """Connections to PostgreSQL: one place that knows the driver's URL form and its time-outs."""
 
-import asyncio
 import os
 import re
 import socket
 import threading
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import psycopg
@@ -14,8 +13,6 @@ import psycopg.conninfo
 import sqlalchemy
 import sqlalchemy.exc
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.engine.interfaces import IsolationLevel
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from flower_store import errors
 from flower_store.settings import SettingError, StoreSettings
@@ -85,72 +82,13 @@ def milliseconds(limit: timedelta) -> str:
     return str(max(1, int(limit / timedelta(milliseconds=1))))
 
 
-_DIALECT = "postgresql+psycopg://"
+DIALECT = "postgresql+psycopg://"
 """The driver makes the connections from libpq's URL: SQLAlchemy's own form of it knows fewer."""
 
 
-def _limited(limit: timedelta) -> str:
+def limited(limit: timedelta) -> str:
     """Set for the transaction: a pool in transaction mode takes no options and gives others what is set."""
     return f"SET LOCAL statement_timeout = {milliseconds(limit)}; SET LOCAL TimeZone = 'UTC'"
-
-
-class Reader:
-    """A pool of asynchronous connections for reading; each statement is bounded in time."""
-
-    def __init__(self, settings: StoreSettings) -> None:
-        self._timeout = settings.database_read_timeout
-        self._url = libpq_url(settings.database_url)
-        self._engine: AsyncEngine = create_async_engine(
-            _DIALECT,
-            async_creator=self._made,
-            isolation_level="AUTOCOMMIT",  # the driver's own BEGIN would be a round trip of its own
-            pool_size=settings.database_pool_size,
-            max_overflow=settings.database_pool_size,
-            pool_timeout=5,
-            pool_recycle=1800,
-        )
-
-    @asynccontextmanager
-    async def connect(self, isolation: IsolationLevel = "READ COMMITTED") -> AsyncGenerator[AsyncConnection]:
-        """A connection in one transaction, for as long as one read may take; raises the store's errors.
-
-        With REPEATABLE READ all its statements see one moment.
-        """
-        seconds = (self._timeout + MARGIN).total_seconds()
-        limit = asyncio.timeout(seconds)
-        try:
-            async with limit:
-                with errors.translated():
-                    connection = await self._begun(isolation)
-                    try:
-                        yield connection
-                    finally:
-                        await asyncio.shield(asyncio.create_task(connection.close()))
-        except TimeoutError as error:
-            if not limit.expired():
-                raise
-            raise errors.StatementTimeout(f"the database gave no answer within {seconds:g} s") from error
-
-    async def _begun(self, isolation: IsolationLevel, *, tries: int = 2) -> AsyncConnection:
-        """A connection in a transaction. One that was cut off while it lay in the pool is replaced, with all others."""
-        connection = await self._engine.connect()
-        try:
-            await connection.exec_driver_sql(f"BEGIN ISOLATION LEVEL {isolation}; {_limited(self._timeout)}")
-        except BaseException as error:
-            await asyncio.shield(asyncio.create_task(connection.close()))
-            cut = isinstance(error, sqlalchemy.exc.DBAPIError) and error.connection_invalidated
-            if not cut or tries == 1:
-                raise
-            return await self._begun(isolation, tries=tries - 1)
-        return connection
-
-    async def close(self) -> None:
-        """Close every connection. May be called twice."""
-        await self._engine.dispose()
-
-    async def _made(self) -> psycopg.AsyncConnection:
-        # A prepared statement does not survive a pool's transaction mode.
-        return await psycopg.AsyncConnection.connect(self._url, prepare_threshold=None)
 
 
 @contextmanager
@@ -158,12 +96,12 @@ def connect(database_url: str, *, timeout: timedelta = timedelta(seconds=30)) ->
     """One synchronous connection in one transaction, committed at the end; for start-up checks."""
     url = libpq_url(database_url)
     engine = sqlalchemy.create_engine(
-        _DIALECT,
+        DIALECT,
         creator=lambda: psycopg.connect(url, prepare_threshold=None),
         poolclass=sqlalchemy.NullPool,
     )
     with errors.translated(), engine.begin() as connection:
-        connection.exec_driver_sql(_limited(timeout))
+        connection.exec_driver_sql(limited(timeout))
         yield connection
 
 

@@ -12,12 +12,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flower_store import notices
-from flower_store.reads.clusters import ALIVE_FOR
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+ALIVE_FOR = timedelta(seconds=10)
+"""A collector beats every two seconds; five missed beats and it counts as gone."""
 
 DONE = "done"
 FAILED = "failed"
@@ -88,7 +93,7 @@ class Issued:
     heard: bool
 
 
-async def issue(connection: AsyncConnection, asked: Asked, *, expires: timedelta) -> Issued:
+async def issue(connection: "AsyncConnection", asked: Asked, *, expires: timedelta) -> Issued:
     """Add it, to be taken within `expires`, and wake the collectors; committed when this returns.
 
     Raises Unavailable: it may or may not be there.
@@ -115,7 +120,7 @@ async def issue(connection: AsyncConnection, asked: Asked, *, expires: timedelta
     return Issued(*row)
 
 
-async def withdraw(connection: AsyncConnection, command_id: int) -> bool:
+async def withdraw(connection: "AsyncConnection", command_id: int) -> bool:
     """Let it expire at once; False where a collector has taken it already. Committed when this returns."""
     gone = await connection.execute(_WITHDRAW, {"id": command_id})
     await connection.commit()

@@ -1,10 +1,14 @@
 """The revision that this build needs. Both processes refuse to start on another one."""
 
+from typing import TYPE_CHECKING
+
 import psycopg
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flower_store import errors
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 REVISION = "0002"
 """The newest migration in `migrations/`; a test holds that it is."""
@@ -21,7 +25,7 @@ def check(connection: psycopg.Connection) -> None:
     compare(found[0] if found else None)
 
 
-async def check_async(connection: AsyncConnection) -> None:
+async def check_async(connection: "AsyncConnection") -> None:
     """Raise WrongSchema unless the database is at REVISION."""
     with errors.translated():
         migrated = await connection.scalar(text(_MIGRATED))

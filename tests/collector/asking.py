@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.waiting import eventually
 
-from flower_store import database, outbox
+from flower_store import outbox
+from flower_store.reader import Reader
 from flower_store.reads import commands, routes
 from flower_store.records import CommandRecord
 from flower_store.settings import StoreSettings
@@ -49,7 +50,7 @@ class Asker:
 
     def _run(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         async def run() -> T:
-            reader = database.Reader(self._store)
+            reader = Reader(self._store)
             try:
                 async with reader.connect() as connection:
                     return await work(connection)

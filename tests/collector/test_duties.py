@@ -197,12 +197,30 @@ def test_after_a_slow_start_a_neighbour_still_has_the_time_of_a_beat_to_show_tha
     noted.note(Gap(None, datetime.now(UTC), losses.COLLECTOR_AWAY))
 
     duties.work_once()
-    neighbour.beat(committed_at=NOON)
+    neighbour.beat(committed_at=datetime.now(UTC))
     duties.work_once()
     query(DEAD)
     duties.work_once()
 
     assert query(REASONS) == []
+
+
+def test_a_neighbour_that_is_killed_before_it_has_committed_does_not_cover_our_absence(
+    duties: Duties, noted: Gaps, query: Query, neighbours: tuple[Neighbour, Neighbour]
+) -> None:
+    neighbour, _ = neighbours
+    neighbour.beat(committed_at=NOON)
+    noted.note(Gap(None, datetime.now(UTC), losses.COLLECTOR_AWAY))
+
+    duties.work_once()
+    neighbour.beat(committed_at=NOON)
+    duties.work_once()
+    while_it_lives = query(REASONS)
+    query(DEAD)
+    duties.work_once()
+
+    assert while_it_lives == []
+    assert query(REASONS) == [(losses.COLLECTOR_AWAY,)]
 
 
 def test_a_neighbour_that_came_after_us_tells_nothing_of_the_time_before(

@@ -14,8 +14,9 @@ from tests.services import pgbouncer
 from tests.store.conftest import Query
 
 import flower_migrations
-from flower_store import database, errors, leadership, notices
+from flower_store import errors, leadership, notices
 from flower_store.factories import a_heartbeat, a_success, uuid_of
+from flower_store.reader import Reader
 from flower_store.settings import StoreSettings
 from flower_store.writes import Writer
 
@@ -99,7 +100,7 @@ def test_a_temporary_table_of_an_older_schema_is_not_met(pooled: StoreSettings, 
 
 def test_reads_have_their_time_out_and_are_in_utc(pooled: StoreSettings) -> None:
     async def read() -> tuple[object, ...]:
-        reader = database.Reader(replace(pooled, database_read_timeout=SHORT))
+        reader = Reader(replace(pooled, database_read_timeout=SHORT))
         try:
             async with reader.connect() as connection:
                 row = (await connection.execute(text("SELECT current_setting('TimeZone'), 1"))).one()

@@ -14,7 +14,8 @@ from tests.waiting import eventually
 
 import flower_migrations
 from flower_cli.embedded.postgres import Postgres
-from flower_store import database, errors
+from flower_store import errors
+from flower_store.reader import Reader
 from flower_store.settings import StoreSettings
 from flower_store.writes import Writer
 
@@ -62,7 +63,7 @@ def test_a_writer_gives_a_frozen_server_up_and_goes_on_when_it_thaws(home: Path,
 @pytest.mark.slow
 def test_a_read_of_a_frozen_server_is_a_time_out(home: Path, url: str) -> None:
     async def read() -> None:
-        reader = database.Reader(StoreSettings(database_url=url, database_read_timeout=SHORT))
+        reader = Reader(StoreSettings(database_url=url, database_read_timeout=SHORT))
         try:
             async with reader.connect() as connection:
                 await connection.execute(text("SELECT 1"))

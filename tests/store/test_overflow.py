@@ -9,10 +9,11 @@ import pytest
 from tests.store import recount
 from tests.store.conftest import Query
 
-from flower_store import database, factories
+from flower_store import factories
 from flower_store.dimensions import OVERFLOW, Bounds
 from flower_store.events import TaskEvent
 from flower_store.factories import an_event
+from flower_store.reader import Reader
 from flower_store.reads import tasks
 from flower_store.settings import StoreSettings
 from flower_store.writes import Writer
@@ -86,7 +87,7 @@ def test_names_that_were_there_before_the_flood_stay_themselves(bounded: Writer,
 async def test_an_event_keeps_its_true_names(bounded: Writer, settings: StoreSettings) -> None:
     for number in range(10):
         bounded.write(made_up(number))
-    reader = database.Reader(settings)
+    reader = Reader(settings)
 
     async with reader.connect() as connection:
         sent, received, own = await tasks.events(connection, bounded.cluster_id, task_id(9))

@@ -13,8 +13,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.store.conftest import Query
 
-from flower_store import cursors, database, errors, factories, losses, notices
+from flower_store import cursors, errors, factories, losses, notices
 from flower_store.factories import NOON, a_success, an_event
+from flower_store.reader import Reader
 from flower_store.reads import clusters, gaps, routes, series, task_counts, tasks, workers
 from flower_store.reads.task_query import TaskQuery
 from flower_store.records import Count
@@ -29,7 +30,7 @@ IDS = [f"00000000-0000-4000-8000-{number:012d}" for number in range(1, 41)]
 
 @asynccontextmanager
 async def connected(settings: StoreSettings) -> AsyncGenerator[AsyncConnection]:
-    reader = database.Reader(settings)
+    reader = Reader(settings)
     try:
         async with reader.connect() as connection:
             yield connection
@@ -47,7 +48,7 @@ def read(settings: StoreSettings, work: Callable[[AsyncConnection], Awaitable[T]
 
 def test_connections_that_were_cut_off_between_two_reads_are_replaced(settings: StoreSettings, query: Query) -> None:
     async def run() -> list[object]:
-        reader = database.Reader(settings)
+        reader = Reader(settings)
         found = []
         try:
             async with reader.connect() as one, reader.connect() as other:

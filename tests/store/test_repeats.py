@@ -15,10 +15,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from tests.store.conftest import Query
 
-from flower_store import database, moments, retention
+from flower_store import moments, retention
 from flower_store.events import TaskEvent
 from flower_store.factories import NOON, an_event
 from flower_store.lifetimes import RetentionSettings
+from flower_store.reader import Reader
 from flower_store.reads import tasks
 from flower_store.settings import StoreSettings
 from flower_store.writes import Writer
@@ -70,7 +71,7 @@ def came(events: Sequence[TaskEvent]) -> list[Told]:
 
 def kept(settings: StoreSettings, writer: Writer, task_id: str = TASK) -> list[Told]:
     async def run() -> list[Told]:
-        reader = database.Reader(settings)
+        reader = Reader(settings)
         try:
             async with reader.connect() as connection:
                 found = await tasks.events(connection, writer.cluster_id, task_id)

@@ -8,8 +8,9 @@ import psycopg
 import pytest
 from sqlalchemy import create_engine, select
 
-from flower_store import database, query_text, tables
+from flower_store import query_text, tables
 from flower_store.factories import an_event
+from flower_store.reader import Reader
 from flower_store.reads.matching import Matching
 from flower_store.settings import StoreSettings
 from flower_store.writes import Writer
@@ -34,7 +35,7 @@ from flower_store.writes import Writer
 async def test_a_rare_search_takes_an_index(
     settings: StoreSettings, database_url: str, searched: str, index: str
 ) -> None:
-    reader = database.Reader(settings)
+    reader = Reader(settings)
     query = query_text.parse(searched)
     assert query is not None
     async with reader.connect() as connection:
@@ -81,7 +82,7 @@ async def test_a_number_is_found_with_an_index_and_without(
     query = query_text.parse(searched.format(key))
     assert query is not None
 
-    reader = database.Reader(settings)
+    reader = Reader(settings)
     async with reader.connect() as connection:
         condition = await Matching(connection, writer.cluster_id, datetime.now(UTC)).condition(query)
         numbers = list(await connection.scalars(select(tables.task.c.runtime).where(condition)))

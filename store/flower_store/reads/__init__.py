@@ -1,4 +1,4 @@
 """What the API reads: one module a subject, each function one statement or two, bounded in rows.
 
-Every function takes an open connection (`database.Reader.connect`), which translates the driver's errors.
+Every function takes an open connection (`reader.Reader.connect`), which translates the driver's errors.
 """

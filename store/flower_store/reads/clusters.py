@@ -1,7 +1,6 @@
 """Clusters and their collectors."""
 
 from collections.abc import Collection, Mapping
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, literal, select, tuple_
@@ -9,10 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flower_store import cursors, findings, tables
 from flower_store.cursors import Cursor
+from flower_store.outbox import ALIVE_FOR
 from flower_store.records import ClusterRecord, CollectorRecord, Page
-
-ALIVE_FOR = timedelta(seconds=10)
-"""A collector beats every two seconds; five missed beats and it counts as gone."""
 
 _O = tables.collector.c
 _CLUSTER = (

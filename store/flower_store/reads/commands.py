@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flower_store import outbox, tables
 from flower_store.cursors import Cursor
-from flower_store.reads.clusters import ALIVE_FOR
+from flower_store.outbox import ALIVE_FOR
 from flower_store.records import CommandRecord, Page
 
 _M = tables.command.c

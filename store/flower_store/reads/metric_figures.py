@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from flower_store import marks, outbox
 from flower_store.dimensions import OVERFLOW
 from flower_store.metric_records import Figure, Figures
-from flower_store.reads.clusters import ALIVE_FOR
+from flower_store.outbox import ALIVE_FOR
 from flower_store.reads.queues import RECENT
 
 EXCEPTIONS: Final = 200
