@@ -15,6 +15,7 @@ TOKEN_REFUSED = "token_refused"  # noqa: S105
 REFUSED = "refused"
 """Somebody who is known asked for what they may not do."""
 
+KINDS = (LOGIN, LOGOUT, LOGIN_REFUSED, TOKEN_CREATED, TOKEN_REVOKED, TOKEN_REFUSED, REFUSED)
 REFUSALS = frozenset({LOGIN_REFUSED, TOKEN_REFUSED, REFUSED})
 
 

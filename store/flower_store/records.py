@@ -351,6 +351,13 @@ class CommandRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class EntryRecord(CommandRecord):
+    """A row of the audit log, of whichever cluster; None where it concerns none."""
+
+    cluster: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class GapRecord:
     """An interval in which events, `count` of them where that is known, were or may have been lost.
 

@@ -172,6 +172,7 @@ def _kinds(settings: RetentionSettings) -> list[_Kind]:
         _Kind("history", "gap", "ended_at", history, True),
         _Kind("history", "collector", "beat_at", history),
         _Kind("aside", "set_aside", "received_at", settings.retention_aside),
+        _Kind("audit", "command", "asked_at", settings.retention_audit, condition=_OF_A_MONTH_AGO),
     )
     return [kind for kind in kinds if kind.kept]
 
@@ -184,6 +185,9 @@ _NOT_REPEATED: LiteralString = """
 NOT (type = 1 AND EXISTS (SELECT FROM task_event_default AS other
   WHERE other.task_id = task_event_default.task_id AND other.type = 2 AND other.fields ~ '^-?[0-9]'))
 """
+
+# Else the log's trigger would refuse it, whatever our clock says.
+_OF_A_MONTH_AGO: LiteralString = "asked_at < now() - interval '30 days'"
 
 # A task waits for its ETA without a sound: it is not old before that.
 _OLD: LiteralString = "last_at < %(cutoff)s AND (due_at IS NULL OR due_at < %(cutoff)s) AND state = "

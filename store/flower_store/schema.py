@@ -10,7 +10,7 @@ from flower_store import errors
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration in `migrations/`; a test holds that it is."""
 
 _MIGRATED = "SELECT to_regclass('alembic_version') IS NOT NULL"

@@ -501,6 +501,7 @@ command = Table(
 
 Index("ix_command_waiting", command.c.cluster_id, command.c.id, postgresql_where=command.c.claimed_at.is_(None))
 Index("ix_command_asked", command.c.cluster_id, command.c.asked_at, command.c.id)
+Index("ix_command_log", command.c.asked_at, command.c.id)
 Index("ix_command_held", command.c.cluster_id, command.c.ended_at, postgresql_where=command.c.answer.is_not(None))
 
 gap = Table(

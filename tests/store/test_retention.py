@@ -310,3 +310,25 @@ def test_set_aside_input_is_bounded_by_bytes(writer: Writer, query: Query) -> No
 
     assert trimmed == [3, 0]
     assert query("SELECT count(*) FROM set_aside") == [(2,)]
+
+
+def test_the_log_of_commands_goes_after_its_own_time_and_not_within_a_month(writer: Writer, query: Query) -> None:
+    for days in (5, 29, 31, 50):
+        query(
+            "INSERT INTO command (kind, target, arguments, actor, origin, asked_at, expires_at) VALUES "
+            "('login', '{}', '{}', 'alice', '', now() - make_interval(days => %s), now()) RETURNING 1",
+            days,
+        )
+    days_left = "SELECT extract(day FROM now() - asked_at)::int FROM command ORDER BY 1"
+    monthly = RetentionSettings(retention_audit=30 * DAY)
+    real = query("SELECT now()")[0][0]
+    assert isinstance(real, datetime)
+
+    swept(writer, real, RetentionSettings(retention_audit=40 * DAY))
+    after_forty = query(days_left)
+    previewed = [(one.kind, one.rows) for one in retention.preview(writer, monthly, real) if one.kind == "audit"]
+    swept(writer, real + 300 * DAY, monthly)  # a clock that is wrong
+
+    assert after_forty == [(5,), (29,), (31,)]
+    assert previewed == [("audit", 1)]
+    assert query(days_left) == [(5,), (29,)]

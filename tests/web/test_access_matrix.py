@@ -27,7 +27,9 @@ PUBLIC = {
     "/api/openapi.json", "/api/docs", "/api/docs/start.js", "/static/{file_path}", "/static/dist/{file_path}",
     "/login", "/login/provider", "/logout",
 }  # fmt: skip
-OF_ALL = {"/metrics": "everywhere", "/api/v1/settings": "chief"}
+OF_ALL = {
+    "/metrics": "everywhere", "/api/v1/settings": "chief", "/api/v1/audit": "chief", "/api/v1/audit/export": "chief",
+}  # fmt: skip
 """What tells of every cluster at once, and so needs a role in every one; and who has the least that suffices."""
 LEAST = {
     "/api/worker/shutdown/{name}": "admin",

@@ -24,6 +24,7 @@ class Permission(StrEnum):
     ALL_TOKENS = "token.all"
     OWN_VIEWS = "view.own"
     SETTINGS = "settings.read"
+    AUDIT = "audit.read"
 
 
 class Role(StrEnum):
@@ -45,14 +46,17 @@ _ADDED: Mapping[Role, frozenset[Permission]] = {
         Permission.REVOKE, Permission.ABORT, Permission.SEND, Permission.LIMIT, Permission.POOL, Permission.CONSUME,
         Permission.DECIDE,
     }),
-    Role.ADMIN: frozenset({Permission.SHUTDOWN, Permission.PURGE, Permission.ALL_TOKENS, Permission.SETTINGS}),
+    Role.ADMIN: frozenset({
+        Permission.SHUTDOWN, Permission.PURGE, Permission.ALL_TOKENS, Permission.SETTINGS,
+        Permission.AUDIT,
+    }),
 }  # fmt: skip
 
 ALLOWED: Mapping[Role, frozenset[Permission]] = MappingProxyType(
     {role: frozenset().union(*(_ADDED[one] for one in Role if one.rank <= role.rank)) for role in Role}
 )
 
-OF_ALL = frozenset({Permission.METRICS, Permission.ALL_TOKENS, Permission.SETTINGS})
+OF_ALL = frozenset({Permission.METRICS, Permission.ALL_TOKENS, Permission.SETTINGS, Permission.AUDIT})
 """Permissions that concern every cluster: a role that is held in some of them alone does not give these."""
 
 

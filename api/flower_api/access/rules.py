@@ -91,6 +91,8 @@ API: Rules = {
     **{("POST", path): does(permission) for path, permission in _FLOWER2.items()},
     **reads("/api/v1/clusters", *(f"/api/v1/clusters/{{slug}}{path}" for path in _NATIVE)),
     ("POST", "/api/v1/clusters/{slug}/commands"): does(*dict.fromkeys(BY_KIND.values())),  # the handler looks closer
+    ("GET", "/api/v1/audit"): Rule((Permission.AUDIT,)),
+    ("GET", "/api/v1/audit/export"): Rule((Permission.AUDIT,)),
     ("GET", "/api/v1/settings"): Rule((Permission.SETTINGS,)),
     ("GET", "/api/v1/views"): Rule((Permission.OWN_VIEWS,)),
     ("PUT", "/api/v1/views"): Rule((Permission.OWN_VIEWS,), writes=True),

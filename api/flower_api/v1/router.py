@@ -5,6 +5,7 @@ from litestar.di import Provide
 
 from flower_api import arguments
 from flower_api.v1 import (
+    audit,
     clusters,
     collectors,
     commands,
@@ -62,6 +63,7 @@ def router() -> Router:
         "/api/v1",
         route_handlers=[
             configured.list_settings,
+            Router("/audit", route_handlers=[audit.export, audit.list_entries], dependencies=audit.DEPENDENCIES),
             Router("/clusters", route_handlers=[clusters.list_clusters, clusters.one_cluster, of_one]),
             Router("/views", route_handlers=[views.list_views, views.remove, views.save]),
             Router("/tokens", route_handlers=[tokens.create, tokens.list_tokens, tokens.revoke]),

@@ -25,17 +25,17 @@ _STATUS: ColumnElement[str] = case(
     else_=outbox.UNKNOWN,
 )
 
-_COLUMNS = (
+COLUMNS = (
     _M.id, _M.kind, _M.target, _M.arguments, _M.actor, _M.origin, _M.reason, _M.asked_at, _M.expires_at,
     _M.claimed_at, _M.ended_at, _STATUS.label("status"), _M.reply, _O.hostname.label("collector"),
 )  # fmt: skip
-_FROM = tables.command.outerjoin(tables.collector, _O.id == _M.claimed_by)
+FROM = tables.command.outerjoin(tables.collector, _O.id == _M.claimed_by)
 
 
 async def one(connection: AsyncConnection, cluster_id: int, command_id: int) -> CommandRecord | None:
     """One command of the cluster, with the answer while that is kept."""
     found = await connection.execute(
-        select(*_COLUMNS, _M.answer).select_from(_FROM).where(_M.cluster_id == cluster_id, _M.id == command_id)
+        select(*COLUMNS, _M.answer).select_from(FROM).where(_M.cluster_id == cluster_id, _M.id == command_id)
     )
     row = found.mappings().first()
     return _record(row) if row else None
@@ -51,8 +51,8 @@ async def page(
 ) -> Page[CommandRecord]:
     """The log, the newest first; lookups, which are no part of it, only where they are asked for by their kind."""
     statement = (
-        select(*_COLUMNS, literal(None).label("answer"))
-        .select_from(_FROM)
+        select(*COLUMNS, literal(None).label("answer"))
+        .select_from(FROM)
         .where(_M.cluster_id == cluster_id, _M.kind.in_(kinds) if kinds else _M.kind != outbox.LOOKUP)
         .order_by(_M.asked_at.desc(), _M.id.desc())
         .limit(limit + 1)
@@ -61,8 +61,13 @@ async def page(
         statement = statement.where(tuple_(_M.asked_at, _M.id) < tuple_(literal(after.seen_at), after.key.int))
     rows = (await connection.execute(statement)).mappings().all()
     kept = rows[:limit]
-    more = Cursor(kept[-1]["asked_at"], UUID(int=kept[-1]["id"])).token() if len(rows) > limit else None
+    more = place(kept[-1]) if len(rows) > limit else None
     return Page([_record(row) for row in kept], more)
+
+
+def place(row: Mapping[Any, Any]) -> str:
+    """The cursor behind a row."""
+    return Cursor(row["asked_at"], UUID(int=row["id"])).token()
 
 
 def _record(row: Mapping[Any, Any]) -> CommandRecord:
