@@ -49,6 +49,8 @@ class AmqpLine:
             heartbeat=0,
         )
         self._connection.connect()
+        # The driver's own second is short for a broker that pauses its publishers.
+        self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 60_000)
         self._channel = self._connection.channel(1)
         self._channel.exchange_declare(wire.EXCHANGE, "topic", durable=True, auto_delete=False)
         self._confirmed = confirmed
