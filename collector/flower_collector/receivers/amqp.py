@@ -21,6 +21,7 @@ from flower_collector.receivers.queue import EventQueue
 from flower_collector.receivers.read_ahead import ReadAhead
 from flower_collector.receivers.receiver import Receiver, Surroundings
 from flower_collector.receivers.session import Session
+from flower_collector.receivers.taming import tame
 from flower_store import losses
 
 log = structlog.get_logger()
@@ -77,6 +78,7 @@ class AmqpReceiver(Receiver):
 
     def _receive(self, connection: driver.Connection) -> None:
         opened = self._queue.open(connection)
+        tame(opened.channel.connection)
         self._promise = opened.promise
         if opened.created:
             self._note_creation()
