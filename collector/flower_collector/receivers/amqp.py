@@ -204,7 +204,9 @@ class AmqpReceiver(Receiver):
     def _note_creation(self) -> None:
         """Unless no collector ever lived, somebody removed the queue, and with it what it held."""
         detail = f"queue {self._queue.name} was not there, nor what it had held"
-        self._around.gaps.note(gaps.Gap(self._consumed_until, self._around.now(), losses.QUEUE_MISSING, detail))
+        # Of what a collector that ended had not read, only the store knows where that began.
+        ended, stored = self._around.now(), self._consumed_until is None
+        self._around.gaps.note(gaps.Gap(self._consumed_until, ended, losses.QUEUE_MISSING, detail, since_stored=stored))
 
 
 def _count(promised: str, overflow: Overflow, connection: driver.Connection) -> str:

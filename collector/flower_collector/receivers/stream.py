@@ -164,7 +164,9 @@ class StreamReceiver(Receiver):
         if self._waits and not self._joined:
             return  # the application has only now begun to append; until then it was the subscription that counted
         detail = f"stream {self._key} or its group {self._group_name} was not there"
-        self._around.gaps.note(gaps.Gap(self._sound_until, self._around.now(), losses.STREAM_LOST, detail))
+        # Of what a collector that ended had not read, only the store knows where that began.
+        ended, stored = self._around.now(), self._sound_until is None
+        self._around.gaps.note(gaps.Gap(self._sound_until, ended, losses.STREAM_LOST, detail, since_stored=stored))
 
     def _consume(self, group: ConsumerGroup) -> None:
         while not self._finishing.is_set():
