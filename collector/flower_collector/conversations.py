@@ -24,7 +24,7 @@ def conversations(
     if shared.kind in _PROBED and shared.settings.probe_interval and not _stream_alone(shared):
         sending = _returns(shared, settled).sending if subscribed else _nobody
         talking.append(_prober(shared, leads, sending))
-    if subscribed:
+    if subscribed or _stream_alone(shared):  # workers publish beside what they append
         talking.append(_strangers(shared, leads, totals=totals, settled=settled))
     if shared.settings.enable_events:
         talking.append(_switch(shared, leads))

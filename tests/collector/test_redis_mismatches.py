@@ -70,6 +70,33 @@ def test_the_third_heartbeat_by_another_way_names_the_option_that_differs(
     assert told in sentence
 
 
+@pytest.mark.parametrize(
+    ("database", "theirs", "told"),
+    [
+        (0, {"global_keyprefix": "shop-"}, "global_keyprefix is 'shop-' there and empty or off here"),
+        (3, {}, "the number of the database is '3' there and '0' here"),
+    ],
+    ids=str,
+)
+def test_one_who_reads_the_stream_alone_listens_for_them_too(  # noqa: PLR0917 - fixtures
+    database: int,
+    theirs: dict[str, Any],
+    told: str,
+    redis_url: str,
+    start_collector: StartCollector,
+    client: "redis.Redis",
+    query: Query,
+) -> None:
+    start_collector(redis_url, redis_mode="stream", inspect_interval=timedelta(0))
+    eventually(lambda: client.pubsub_numpat() == ALL - RECEIVER)
+
+    with Publisher(redis_url.removesuffix("0") + str(database), **theirs) as publisher:
+        publisher.heartbeats(HEARTBEATS)
+
+    ((kind, sentence),) = eventually(lambda: query(FINDINGS))
+    assert (kind, told in sentence) == ("events_elsewhere", True)
+
+
 def test_what_is_elsewhere_is_nobody_s_business_where_one_of_our_workers_is_heard(
     listening: Collector, redis_url: str, client: "redis.Redis", query: Query
 ) -> None:
