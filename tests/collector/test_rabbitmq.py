@@ -396,6 +396,20 @@ def test_a_queue_that_somebody_deletes_is_made_again_and_the_gap_is_recorded(
     eventually(stored(query, 10))
 
 
+def test_a_queue_that_went_while_no_collector_ran_may_have_held_all_since_the_last_event_stored(
+    rabbitmq_url: str, start_collector: StartCollector, publisher: Publisher, query: Query
+) -> None:
+    collector = start_collector(rabbitmq_url)
+    publisher.events(0)
+    eventually(stored(query, 1))
+    collector.stop()
+
+    publisher.channel().queue_delete(QUEUE)
+    start_collector(rabbitmq_url)
+
+    eventually(lambda: query("SELECT reason, started_at FROM gap") == [("queue_missing", NOON)])
+
+
 def test_of_several_brokers_the_one_that_answers_is_used(
     rabbitmq_url: str, start_collector: StartCollector, publisher: Publisher, query: Query
 ) -> None:
